@@ -1,0 +1,11 @@
+export {
+  type Check,
+  type CheckReport,
+  type CheckStatus,
+  type Checks,
+  type ChecksOptions,
+  type ChecksReport,
+  dependencyChecks,
+} from './checks.js'
+export { type LiveOptions, live } from './live.js'
+export { type ReadyOptions, ready } from './ready.js'

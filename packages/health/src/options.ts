@@ -1,0 +1,8 @@
+/** Throws at creation, so that a wrong option stops the start and not the first probe. */
+export function atLeast(minimum: number, option: string, value: unknown): void {
+  if (typeof value === 'number' && value >= minimum && Number.isFinite(value)) return
+  const error = new TypeError(
+    `@mcp-prod/health: ${option} must be a number of milliseconds, at least ${minimum}, got ${String(value)}`,
+  )
+  throw Object.assign(error, { code: 'ERR_HEALTH_OPTION' })
+}

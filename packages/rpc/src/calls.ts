@@ -1,0 +1,75 @@
+import type { Request } from 'express'
+import type { RpcId } from './error.js'
+
+/** `modern` is 2026-07-28 and later (an envelope in each request), `legacy` everything before. */
+export type Era = 'modern' | 'legacy'
+
+/** One entry of an MCP body. Everything in it was chosen by the caller: check before use as key or label. */
+export interface Call {
+  kind: 'request' | 'notification' | 'response' | 'invalid'
+  /** JSON-RPC id; `null` for anything but a request or response with a valid one. */
+  id: RpcId
+  /** JSON-RPC method, or `''` for a response or an invalid entry. */
+  method: string
+  /** The tool, prompt or resource asked for: `params.name`, or `params.uri` of the resource methods. */
+  name: string | undefined
+  params: Record<string, unknown> | undefined
+}
+
+const FIRST_MODERN_VERSION = '2026-07-28'
+const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
+const calls = new WeakMap<Request, readonly Call[]>()
+
+/**
+ * What a request asks for, entry by entry: a legacy batch has many. Taken from the parsed body alone,
+ * because `Mcp-Method` and `Mcp-Name` headers can lie in the legacy era. Empty while no body was read.
+ */
+export function callsOf(req: Request): readonly Call[] {
+  const known = calls.get(req)
+  if (known) return known
+  const body: unknown = req.body
+  if (body === undefined || body === null) return []
+  const found = Array.isArray(body) ? body.map(readCall) : [readCall(body)]
+  calls.set(req, found)
+  return found
+}
+
+/** The id to answer with: that of a single request; `null` for batches, notifications and unread bodies. */
+export function rpcIdOf(req: Request): RpcId {
+  if (Array.isArray(req.body)) return null
+  return callsOf(req)[0]?.id ?? null
+}
+
+/**
+ * The era whose rules the request claims. Versions are dates, so they compare as text. The claim of the body
+ * is enough; a header that disagrees with it is refused by the SDK.
+ */
+export function eraOf(req: Request): Era {
+  if (Array.isArray(req.body)) return 'legacy'
+  const meta = callsOf(req)[0]?.params?._meta
+  const claim = (isObject(meta) ? meta[VERSION_KEY] : undefined) ?? req.headers['mcp-protocol-version']
+  return typeof claim === 'string' && claim >= FIRST_MODERN_VERSION ? 'modern' : 'legacy'
+}
+
+function readCall(entry: unknown): Call {
+  if (!isObject(entry)) return { kind: 'invalid', id: null, method: '', name: undefined, params: undefined }
+  const { method, id, params } = entry
+  const known = typeof id === 'string' || typeof id === 'number' ? id : null
+  const fields = isObject(params) ? params : undefined
+  if (typeof method !== 'string') {
+    const kind = 'result' in entry || 'error' in entry ? 'response' : 'invalid'
+    return { kind, id: known, method: '', name: undefined, params: fields }
+  }
+  const name = method.startsWith('resources/') ? fields?.uri : fields?.name
+  return {
+    kind: id === undefined ? 'notification' : 'request',
+    id: known,
+    method,
+    name: typeof name === 'string' ? name : undefined,
+    params: fields,
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
