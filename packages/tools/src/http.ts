@@ -1,0 +1,50 @@
+import { toNodeHandler } from '@modelcontextprotocol/node'
+import {
+  createMcpHandler,
+  type McpServerFactory,
+  type ServerEventBus,
+  type ServerNotifier,
+} from '@modelcontextprotocol/server'
+import type { RequestHandler } from 'express'
+
+export interface ToolHandlerOptions {
+  /** Told of refused requests and failures outside tools; changes no answer. @default none */
+  onError?: (error: Error) => void
+  /** Most `subscriptions/listen` streams open at once. @default 1024 */
+  maxSubscriptions?: number
+  /** Milliseconds between comments that keep an open stream alive through proxies; 0 for none. @default 15000 */
+  keepAliveMs?: number
+  /** Carries list-changed events; replicas need one they share. @default in this process */
+  bus?: ServerEventBus
+}
+
+export interface ToolHandler {
+  /** Serves the MCP endpoint in both eras. Mount it after `jsonBody()`: it takes the parsed `req.body`. */
+  middleware: RequestHandler
+  /** Tells subscribers that a list or resource changed. */
+  notify: ServerNotifier
+  /** Ends open streams in the protocol's way and serves no more: for the end of a drain. */
+  close(): Promise<void>
+}
+
+/** The MCP endpoint as one Express handler: 2026-07-28 and, statelessly, every 2025 revision. */
+export function toolHandler(
+  factory: McpServerFactory,
+  options: ToolHandlerOptions = {},
+): ToolHandler {
+  const { onError = () => {}, maxSubscriptions = 1024, keepAliveMs = 15_000, bus } = options
+  const handler = createMcpHandler(factory, {
+    onerror: onError,
+    maxSubscriptions,
+    keepAliveMs,
+    ...(bus && { bus }),
+  })
+  const serve = toNodeHandler(handler, { onerror: onError })
+  return {
+    async middleware(req, res) {
+      await serve(req, res, req.body)
+    },
+    notify: handler.notify,
+    close: () => handler.close(),
+  }
+}

@@ -1,0 +1,6 @@
+export type { ToolCallEvent, ToolOutcome } from './call.js'
+export { defineTool, type Tool, type ToolDefinition } from './define.js'
+export { ToolError } from './errors.js'
+export { type ToolHandler, type ToolHandlerOptions, toolHandler } from './http.js'
+export { createToolServer, type ToolServerOptions } from './server.js'
+export type { Logger, Principal, ToolContext, ToolServices } from './types.js'

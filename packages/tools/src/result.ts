@@ -1,0 +1,53 @@
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { isInputRequiredResult } from '@modelcontextprotocol/server'
+import type { Tool } from './define.js'
+
+/** An answer that says in words what went wrong, for the model to read and act on. */
+export function errorResult(text: string): CallToolResult {
+  return { content: [{ type: 'text', text }], isError: true }
+}
+
+/**
+ * Turns what a tool returned into a result. With an output schema the value is validated and cut to it, so that
+ * a field nobody declared cannot slip out.
+ *
+ * @throws Error when the value does not fit the schema: the tool's fault, to be masked.
+ */
+export async function toResult(tool: Tool, value: unknown): Promise<CallToolResult> {
+  // A request for more input (2026-07-28) is no answer yet, so the output schema has no say.
+  if (isInputRequiredResult(value)) return value as unknown as CallToolResult
+  if (tool.output === undefined) {
+    if (typeof value === 'string') return { content: [{ type: 'text', text: value }] }
+    return value as CallToolResult
+  }
+  const parsed = await tool.output['~standard'].validate(value)
+  if (parsed.issues)
+    throw new Error(
+      `output of tool "${tool.name}" does not fit its schema: ${issuesOf(parsed.issues)}`,
+    )
+  const structuredContent = parsed.value as Record<string, unknown>
+  return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent }
+}
+
+interface Issue {
+  message: string
+  path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined
+}
+
+const MAX_ISSUES = 10
+const MAX_LENGTH = 200
+
+/** The faults of a value by path. Bounded, because a caller can make as many and as long as the body allows. */
+export function issuesOf(issues: readonly Issue[]): string {
+  const lines = issues.slice(0, MAX_ISSUES).map(({ path = [], message }) => {
+    const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+    return cut(where ? `${where}: ${message}` : message)
+  })
+  if (issues.length > MAX_ISSUES) lines.push(`and ${issues.length - MAX_ISSUES} more`)
+  return lines.join('; ')
+}
+
+/** Caller-chosen text, short enough to answer or log with. */
+export function cut(text: string): string {
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { type AuthInfo, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import express from 'express'
+import { afterEach, vi } from 'vitest'
+import {
+  createToolServer,
+  type Tool,
+  type ToolCallEvent,
+  type ToolServerOptions,
+  toolHandler,
+} from '../src/index.js'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+export const info = { name: 'test', version: '1.0.0' }
+
+/** The tools on a real Express server; `scopes` are those of whoever calls. */
+export async function serve(
+  tools: readonly Tool[],
+  options: Partial<ToolServerOptions> = {},
+  scopes: string[] = [],
+) {
+  const events: ToolCallEvent[] = []
+  const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
+  const onCall = (event: ToolCallEvent) => events.push(event)
+  const mcp = toolHandler(createToolServer(tools, { ...info, logger, onCall, ...options }))
+  const app = express()
+  app.use(express.json())
+  app.all(
+    '/mcp',
+    (req, _res, next) => {
+      const auth: AuthInfo = {
+        token: '[redacted]',
+        clientId: 'key-1',
+        scopes,
+        extra: { principal: 'alice' },
+      }
+      Object.assign(req, { auth })
+      next()
+    },
+    mcp.middleware,
+  )
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`)
+  closers.push(async () => {
+    await mcp.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url, events, logger, mcp }
+}
+
+export async function connect(url: URL, mode: 'auto' | 'legacy' = 'auto') {
+  const client = new Client(info, { versionNegotiation: { mode } })
+  await client.connect(new StreamableHTTPClientTransport(url))
+  closers.push(() => client.close())
+  return client
+}
+
+export async function connectV1(url: URL) {
+  const client = new LegacyClient(info)
+  await client.connect(new LegacyTransport(url) as Parameters<LegacyClient['connect']>[0])
+  closers.push(() => client.close())
+  return client
+}
+
+export const clients = [
+  ['SDK v2, modern era', (url: URL) => connect(url, 'auto')],
+  ['SDK v2, legacy era', (url: URL) => connect(url, 'legacy')],
+  ['SDK v1', connectV1],
+] as const
+
+/** One raw POST; the answer as text, so that a test sees every byte a client would. */
+export async function post(url: URL, body: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...headers,
+    },
+    body: JSON.stringify(body),
+  })
+  return { status: response.status, text: await response.text() }
+}
+
+export function modernCall(name: string, args: object, headers: Record<string, string> = {}) {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': info,
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const params = { name, arguments: args, _meta }
+  return {
+    body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params },
+    headers: {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': name,
+      ...headers,
+    },
+  }
+}
