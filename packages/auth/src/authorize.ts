@@ -1,0 +1,70 @@
+import { type Call, callsOf } from '@mcp-prod/rpc'
+import type { RequestHandler } from 'express'
+import { authOf } from './auth-info.js'
+import { bearerChallenge, refuse } from './challenge.js'
+import { checkChallengeOptions, requireOption } from './options.js'
+
+export interface AuthorizeOptions {
+  /** What the credentials are for, named in the challenge (RFC 9110 §11.5). @default 'mcp' */
+  realm?: string
+  /** Where the RFC 9728 metadata is, named in the challenge. */
+  resourceMetadataUrl?: string
+}
+
+/**
+ * Lets a request pass only when its caller holds the scopes of every call in it: one forbidden entry of a batch
+ * refuses all of it with 403 `insufficient_scope` (RFC 6750 §3.1), which names all the scopes the request needs.
+ * It looks at the parsed body alone, never at `Mcp-Name` or `Mcp-Method`. Mount it after `authenticate` and
+ * `jsonBody`; a POST whose body nobody parsed is an error (`ERR_AUTH_ORDER`), not a request without calls.
+ *
+ * @param scopesOf the scopes one call needs. The call is the caller's text: look its name up in a `Map`.
+ * @throws TypeError `ERR_AUTH_OPTION` at creation for a wrong option.
+ */
+export function authorize(
+  scopesOf: (call: Call) => readonly string[],
+  options: AuthorizeOptions = {},
+): RequestHandler {
+  const { realm = 'mcp', resourceMetadataUrl } = options
+  requireOption(typeof scopesOf === 'function', 'scopesOf', 'a function', scopesOf)
+  checkChallengeOptions(realm, resourceMetadataUrl)
+  const unauthenticated = bearerChallenge({ realm, resourceMetadataUrl })
+
+  return function authorizeMiddleware(req, res, next) {
+    const auth = authOf(req)
+    if (!auth) {
+      return refuse(req, res, 401, unauthenticated, {
+        message: 'Unauthorized: the request has no caller',
+      })
+    }
+    const calls = callsOf(req)
+    if (calls.length === 0 && req.method === 'POST') return next(orderError())
+    const allowed = calls.every((call) =>
+      scopesOf(call).every((scope) => grants(auth.scopes, scope)),
+    )
+    if (allowed) return next()
+    const requiredScopes = [...new Set(calls.flatMap((call) => scopesOf(call)))]
+    const challenge = {
+      realm,
+      error: 'insufficient_scope',
+      scopes: requiredScopes,
+      resourceMetadataUrl,
+    } as const
+    refuse(req, res, 403, bearerChallenge(challenge), {
+      message: 'Forbidden: the token lacks a scope that the request needs',
+      data: { requiredScopes },
+    })
+  }
+}
+
+/** The one place where a scope held is compared with a scope needed: they must be the same. */
+function grants(held: readonly string[], needed: string): boolean {
+  // Another middleware may have set `req.auth`; in a plain text `includes` would find parts of words.
+  return Array.isArray(held) && held.includes(needed)
+}
+
+function orderError(): Error {
+  const error = new Error(
+    '@mcp-prod/auth: authorize found no parsed body; mount jsonBody before it',
+  )
+  return Object.assign(error, { code: 'ERR_AUTH_ORDER' })
+}

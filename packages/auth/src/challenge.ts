@@ -1,0 +1,58 @@
+import { type RpcError, sendRpcError } from '@mcp-prod/rpc'
+import type { Request, Response } from 'express'
+import { isScopeToken } from './options.js'
+
+/** RFC 6750 §3.1. */
+export type ChallengeError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+
+export interface Challenge {
+  realm: string
+  /** Left out where no bearer token was sent. */
+  error?: ChallengeError
+  scopes?: Iterable<string>
+  /** RFC 9728 §5.1. */
+  resourceMetadataUrl?: string
+}
+
+/** The value of `WWW-Authenticate`: RFC 6750 §3, every parameter a quoted string (RFC 9110 §5.6.4). */
+export function bearerChallenge({
+  realm,
+  error,
+  scopes = [],
+  resourceMetadataUrl,
+}: Challenge): string {
+  // What is no scope token could not be asked for, and could split the header or make it unsendable.
+  const scope = [...scopes].filter(isScopeToken).join(' ')
+  const parameters = [`realm=${quote(realm)}`]
+  if (error) parameters.push(`error=${quote(error)}`)
+  if (scope) parameters.push(`scope=${quote(scope)}`)
+  if (resourceMetadataUrl) parameters.push(`resource_metadata=${quote(resourceMetadataUrl)}`)
+  return `Bearer ${parameters.join(', ')}`
+}
+
+/** Answers 401 or 403: challenge, JSON-RPC body, nothing cached, and no more of the request's body read. */
+export function refuse(
+  req: Request,
+  res: Response,
+  status: 401 | 403,
+  challenge: string,
+  error: Omit<RpcError, 'code'>,
+): void {
+  closeOverUnreadBody(req, res)
+  if (!res.headersSent) res.set({ 'WWW-Authenticate': challenge, 'Cache-Control': 'no-store' })
+  sendRpcError(req, res, status, { code: status, ...error })
+}
+
+/**
+ * After an answer Node reads on to the end of the body, to use the connection again: a stranger could send for
+ * minutes. Closing the connection ends that.
+ */
+export function closeOverUnreadBody(req: Request, res: Response): void {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = req.headers
+  const hasBody = encoding !== undefined || Number(length) > 0
+  if (hasBody && !req.complete && !res.headersSent) res.set('Connection', 'close')
+}
+
+function quote(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}

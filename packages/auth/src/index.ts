@@ -1,0 +1,6 @@
+export { generateApiKey, hashApiKey } from './api-key.js'
+export { apiKeys } from './api-keys.js'
+export { type AuthInfo, authOf, principalOf, type TokenVerifier } from './auth-info.js'
+export { type AuthenticateOptions, authenticate } from './authenticate.js'
+export { type AuthorizeOptions, authorize } from './authorize.js'
+export { type ApiKey, parseApiKeys } from './key-list.js'
