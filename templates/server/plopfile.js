@@ -13,11 +13,11 @@ export default function plopfile(plop) {
       },
     ],
     actions: [
-      { type: 'add', path: 'src/tools/{{kebabCase name}}.ts', templateFile: 'plop/tool.ts.hbs' },
+      { type: 'add', path: 'src/tools/{{kebabCase name}}.ts', templateFile: 'plop/tool.ts.template' },
       {
         type: 'add',
         path: 'test/tools/{{kebabCase name}}.test.ts',
-        templateFile: 'plop/tool.test.ts.hbs',
+        templateFile: 'plop/tool.test.ts.template',
       },
       {
         type: 'append',

@@ -1,0 +1,6 @@
+export {
+  createMetrics,
+  type Metrics,
+  type MetricsOptions,
+  type ToolObservation,
+} from './metrics.js'

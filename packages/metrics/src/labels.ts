@@ -1,0 +1,77 @@
+import { callsOf } from '@mcp-prod/rpc'
+import type { Request, Response } from 'express'
+
+/** Every method that a client may send, in both eras of the protocol. */
+const SPECIFIED = [
+  'initialize',
+  'ping',
+  'server/discover',
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'subscriptions/listen',
+  'completion/complete',
+  'logging/setLevel',
+  'tasks/get',
+  'tasks/list',
+  'tasks/result',
+  'tasks/update',
+  'tasks/cancel',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+]
+
+/**
+ * The `method` label: a method of the closed list, `batch` for several at once, `none` while no body was read, and
+ * `other` for everything else, so that a caller cannot make series by inventing names.
+ */
+export function methodLabels(extra: readonly string[]): (req: Request) => string {
+  const known = new Set([...SPECIFIED, ...extra])
+  return (req) => {
+    const calls = callsOf(req)
+    const [first] = calls
+    if (!first) return 'none'
+    if (calls.length > 1) return 'batch'
+    return known.has(first.method) ? first.method : 'other'
+  }
+}
+
+/** The `tool` label: a registered name, or `other`. */
+export function toolLabels(tools: readonly string[]): (name: string) => string {
+  const known = new Set(tools)
+  return (name) => (known.has(name) ? name : 'other')
+}
+
+const OUTCOMES = new Set([
+  'ok',
+  'tool_error',
+  'invalid_input',
+  'timeout',
+  'cancelled',
+  'denied',
+  'limited',
+  'error',
+])
+
+/** The `outcome` label: one of the closed list, or `error`. */
+export function outcomeLabel(outcome: string): string {
+  return OUTCOMES.has(outcome) ? outcome : 'error'
+}
+
+/**
+ * The `status` label: 499 when the client went away before the end of the answer. A refusal that was begun keeps its
+ * status: who refuses an upload ends the answer only when the sender has gone.
+ */
+export function statusLabel(res: Response): string {
+  const { statusCode, headersSent, writableFinished } = res
+  if (!writableFinished && !(headersSent && statusCode >= 400)) return '499'
+  return statusCode >= 100 && statusCode <= 599 ? String(statusCode) : 'other'
+}

@@ -1,0 +1,219 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { jsonBody } from '@mcp-prod/rpc'
+import express, { type RequestHandler } from 'express'
+import { register as globalRegistry } from 'prom-client'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createMetrics, type MetricsOptions } from '../src/index.js'
+
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+async function serve(handler: RequestHandler, options: MetricsOptions = {}) {
+  const metrics = createMetrics({ runtime: false, ...options })
+  const app = express()
+  app.get('/metrics', metrics.handler)
+  app.use(metrics.middleware)
+  app.all('/mcp', jsonBody({ maxBytes: 1000 }), handler)
+  const server = app.listen(0, '127.0.0.1')
+  closers.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const origin = `http://127.0.0.1:${port}`
+  const headers = { 'content-type': 'application/json' }
+  return {
+    port,
+    origin,
+    metrics,
+    post: async (body: unknown) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      const response = await fetch(`${origin}/mcp`, { method: 'POST', headers, body: text })
+      await response.arrayBuffer()
+      return response.status
+    },
+    series: async (name: string) =>
+      (await (await fetch(`${origin}/metrics`)).text())
+        .split('\n')
+        .filter((line) => line.startsWith(name)),
+  }
+}
+
+const ok: RequestHandler = (_req, res) => {
+  res.json({})
+}
+const request = (method: string, params = {}) => ({ jsonrpc: '2.0', id: 1, method, params })
+
+describe('requests', () => {
+  it('counts and times by method and status', async () => {
+    const { post, series } = await serve(ok)
+    await post(request('tools/list'))
+    await post(request('tools/list'))
+    await post(request('tools/call', { name: 'x' }))
+    expect(await series('mcp_requests_total')).toEqual([
+      'mcp_requests_total{method="tools/list",status="200"} 2',
+      'mcp_requests_total{method="tools/call",status="200"} 1',
+    ])
+    const list = (await series('mcp_request_duration_seconds')).filter((line) =>
+      line.includes('list'),
+    )
+    expect(list.map((line) => line.match(/le="([^"]+)"/)?.[1]).filter(Boolean)).toEqual([
+      '0.005',
+      '0.01',
+      '0.025',
+      '0.05',
+      '0.1',
+      '0.25',
+      '0.5',
+      '1',
+      '+Inf',
+    ])
+    expect(list).toContain('mcp_request_duration_seconds_count{method="tools/list"} 2')
+    const sum = list.find((line) => line.includes('_sum'))?.split(' ')[1]
+    expect(Number(sum)).toBeLessThan(2)
+  })
+
+  it.each([
+    ['a body refused before it was understood', '{"broken', '{method="none",status="400"} 1'],
+    ['a body over the cap', JSON.stringify('x'.repeat(2000)), '{method="none",status="413"} 1'],
+    ['a batch', [request('ping'), request('tools/list')], '{method="batch",status="200"} 1'],
+    ['an invented method', request('x/"} evil 1\n'), '{method="other",status="200"} 1'],
+    ['a response', { jsonrpc: '2.0', id: 1, result: {} }, '{method="other",status="200"} 1'],
+    ['a configured method', request('vendor/do'), '{method="vendor/do",status="200"} 1'],
+  ])('labels %s', async (_, body, expected) => {
+    const { post, series } = await serve(ok, { methods: ['vendor/do'] })
+    await post(body)
+    expect(await series('mcp_requests_total')).toEqual([`mcp_requests_total${expected}`])
+  })
+
+  it('counts a request whose client went away as 499, once, and lets go of it', async () => {
+    let arrived = () => {}
+    const reached = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const { port, series } = await serve(() => arrived())
+    const body = JSON.stringify(request('tools/call'))
+    const socket = connect(port, '127.0.0.1')
+    const head = `POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+    socket.write(`${head}\r\n\r\n${body}`)
+    await reached
+    expect(await series('mcp_requests_in_flight')).toEqual(['mcp_requests_in_flight 1'])
+    socket.destroy()
+    await vi.waitFor(async () =>
+      expect(await series('mcp_requests_in_flight')).toEqual(['mcp_requests_in_flight 0']),
+    )
+    expect(await series('mcp_requests_total')).toEqual([
+      'mcp_requests_total{method="tools/call",status="499"} 1',
+    ])
+  })
+
+  it('keeps subscription streams out of the latencies, but not calls that answer by a stream', async () => {
+    const stream: RequestHandler = (_req, res) => {
+      res.set('Content-Type', 'text/event-stream').end('data: {}\n\n')
+    }
+    const { origin, post, series } = await serve(stream)
+    await post(request('subscriptions/listen'))
+    await (await fetch(`${origin}/mcp`)).text()
+    expect(await series('mcp_request_duration_seconds_count')).toEqual([])
+    await post(request('tools/call'))
+    expect(await series('mcp_request_duration_seconds_count')).toHaveLength(1)
+    expect(await series('mcp_requests_total')).toHaveLength(3)
+  })
+
+  it('makes no series of 10,000 invented methods and tools', async () => {
+    const { metrics, post, series } = await serve(ok, { tools: ['known'] })
+    const batchSize = 50
+    for (let i = 0; i < 200; i += batchSize) {
+      await Promise.all(Array.from({ length: batchSize }, (_, j) => post(request(`m${i + j}`))))
+    }
+    for (let i = 0; i < 10_000; i++)
+      metrics.observeTool({ tool: `t${i}`, outcome: `o${i}`, durationMs: 1 })
+    expect(await series('mcp_requests_total')).toEqual([
+      'mcp_requests_total{method="other",status="200"} 200',
+    ])
+    expect(await series('mcp_tool_calls_total')).toEqual([
+      'mcp_tool_calls_total{tool="other",outcome="error"} 10000',
+    ])
+  })
+
+  it('does not mistake names of Object.prototype for known ones', async () => {
+    const { metrics, post, series } = await serve(ok)
+    await post(request('constructor'))
+    metrics.observeTool({ tool: '__proto__', outcome: 'toString', durationMs: 1 })
+    expect(await series('mcp_requests_total')).toEqual([
+      'mcp_requests_total{method="other",status="200"} 1',
+    ])
+    expect(await series('mcp_tool_calls_total')).toEqual([
+      'mcp_tool_calls_total{tool="other",outcome="error"} 1',
+    ])
+  })
+})
+
+describe('tools', () => {
+  it('counts by tool and outcome, and times in seconds', async () => {
+    const { metrics, series } = await serve(ok, { tools: ['lookup'] })
+    metrics.observeTool({ tool: 'lookup', outcome: 'ok', durationMs: 30 })
+    metrics.observeTool({ tool: 'lookup', outcome: 'timeout', durationMs: 700 })
+    expect(await series('mcp_tool_calls_total')).toEqual([
+      'mcp_tool_calls_total{tool="lookup",outcome="ok"} 1',
+      'mcp_tool_calls_total{tool="lookup",outcome="timeout"} 1',
+    ])
+    const durations = await series('mcp_tool_duration_seconds')
+    expect(durations).toContain('mcp_tool_duration_seconds_bucket{le="0.05",tool="lookup"} 1')
+    expect(durations).toContain('mcp_tool_duration_seconds_sum{tool="lookup"} 0.73')
+  })
+})
+
+describe('createMetrics', () => {
+  it('has its own registry: two do not mix, and the global one stays empty', async () => {
+    const one = createMetrics({ tools: ['a'] })
+    const two = createMetrics({ tools: ['a'] })
+    one.observeTool({ tool: 'a', outcome: 'ok', durationMs: 1 })
+    expect(await two.registry.getSingleMetricAsString('mcp_tool_calls_total')).not.toContain(
+      'tool="a"',
+    )
+    expect(await globalRegistry.metrics()).toBe('\n')
+  })
+
+  it('measures Node, names the server, and reads well to Prometheus', async ({ skip }) => {
+    const { metrics, origin, post } = await serve(ok, {
+      runtime: true,
+      name: 'shop "1"\n',
+      version: '1.2.3',
+      tools: ['lookup'],
+    })
+    await post(request('tools/call'))
+    metrics.observeTool({ tool: 'lookup', outcome: 'ok', durationMs: 3 })
+    const response = await fetch(`${origin}/metrics`)
+    expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const text = await response.text()
+    expect(text).toContain('nodejs_eventloop_lag_seconds')
+    expect(text).toContain('mcp_server_info{name="shop \\"1\\"\\n",version="1.2.3"} 1')
+    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
+    if (promtool.error && process.env.REQUIRE_COMPONENTS !== '1') skip('promtool is not installed')
+    expect(promtool.error).toBeUndefined()
+    const complaints = promtool.stderr.split('\n').filter((line) => /^mcp_|^error/.test(line))
+    expect(complaints).toEqual([])
+  })
+
+  it.each([
+    ['tools', () => createMetrics({ tools: [1 as never] })],
+    ['methods', () => createMetrics({ methods: 'ping' as never })],
+    ['buckets', () => createMetrics({ buckets: [0.1, 0.1] })],
+    ['buckets', () => createMetrics({ buckets: [] })],
+    ['buckets', () => createMetrics({ buckets: [0, 1] })],
+  ])('refuses wrong %s at creation, by name', (option, create) => {
+    expect(create).toThrow(
+      expect.objectContaining({
+        code: 'ERR_METRICS_OPTION',
+        message: expect.stringContaining(option),
+      }),
+    )
+  })
+})

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { generateApiKey } from '@mcp-prod/auth'
+import { featuresOf } from '../../generators/dist/features.js'
+import { renderProject } from '../../generators/dist/render.js'
+import { must, root } from '../support/command.js'
+
+export interface Contestant {
+  name: string
+  tools: number
+  url: string
+  headers: Record<string, string>
+  process: ChildProcess
+}
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const work = join(root, 'node_modules', '.cache', 'mcp-prod-bench')
+const key = generateApiKey('bench')
+const entry = { id: key.id, hash: key.hash, principal: 'bench', scopes: [] }
+
+/** The generated server with the bench's tools in place of its own, compiled, beside the kit of this clone. */
+export async function writeGeneratedServer(): Promise<void> {
+  await rm(work, { recursive: true, force: true })
+  const files = await renderProject({
+    name: 'bench',
+    features: { ...featuresOf({}), vendor: false },
+    templates: join(root, 'templates'),
+    values: { devKey: key.key, devKeyHash: key.hash },
+  })
+  for (const [path, { content }] of files) {
+    await mkdir(dirname(join(work, path)), { recursive: true })
+    await writeFile(join(work, path), content)
+  }
+  await cp(join(here, 'tools.ts'), join(work, 'src/tools/index.ts'))
+  await must('npx', ['tsc', '-p', 'tsconfig.build.json'], work)
+}
+
+/** Starts one contestant on a free port and waits until it answers. */
+export async function startContestant(name: string, tools: number): Promise<Contestant> {
+  const port = await freePort()
+  const commands: Record<string, [string, string[]]> = {
+    'generated server': [work, ['dist/main.js']],
+    'bare SDK': [root, ['--import', 'tsx', 'test/bench/bare-sdk.ts']],
+    'bare Express': [root, ['--import', 'tsx', 'test/bench/bare-express.ts']],
+  }
+  const [cwd, args] = commands[name] ?? []
+  if (!cwd || !args) throw new Error(`no contestant is named ${name}`)
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: {
+      PATH: process.env.PATH,
+      NODE_ENV: 'production',
+      TOOLS: String(tools),
+      PORT: String(port),
+      ADMIN_PORT: '0',
+      API_KEYS: JSON.stringify([entry]),
+      // Every layer works; none refuses.
+      IP_LIMIT_PER_MINUTE: '1000000000',
+      PRINCIPAL_LIMIT_PER_MINUTE: '1000000000',
+      SHUTDOWN_GRACE: '0s',
+    },
+    // A pipe that is read, as a container's log is.
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  child.stdout.resume()
+  const url = `http://127.0.0.1:${port}/mcp`
+  await untilListening(port, child)
+  return { name, tools, url, headers: { authorization: `Bearer ${key.key}` }, process: child }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function untilListening(port: number, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + 20_000
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`a contestant ended with ${child.exitCode}`)
+    const answered = await fetch(`http://127.0.0.1:${port}/`).then(
+      () => true,
+      () => false,
+    )
+    if (answered) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error('a contestant did not listen within 20 s')
+}
