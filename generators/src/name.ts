@@ -1,0 +1,35 @@
+import { basename } from 'node:path'
+import validate from 'validate-npm-package-name'
+import { shown, usage } from './errors.js'
+
+/** Why npm would refuse this name, or undefined when it does not. */
+export function nameProblem(name: string): string | undefined {
+  const { validForNewPackages, errors = [], warnings = [] } = validate(name)
+  return validForNewPackages ? undefined : (errors[0] ?? warnings[0] ?? 'npm refuses it')
+}
+
+/**
+ * The project's name: as given, or the directory's own.
+ *
+ * @throws CliError (usage) for a name that npm refuses.
+ */
+export function projectName(directory: string, given?: string): string {
+  const name = given ?? basename(directory)
+  const problem = nameProblem(name)
+  if (problem === undefined) return name
+  const origin = given === undefined ? "the directory's name" : '--name'
+  throw usage(
+    `${origin} ${shown(name)} cannot name an npm package: ${problem}: give --name ${suggestName(name)}`,
+  )
+}
+
+/** The nearest name that npm takes. */
+export function suggestName(text: string): string {
+  const slug = text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 60)
+    .replace(/^-+|-+$/g, '')
+  return nameProblem(slug) === undefined ? slug : 'my-server'
+}

@@ -1,0 +1,28 @@
+import type { Context } from '../context.js'
+import { usage } from '../errors.js'
+import { parseObject } from '../json.js'
+import { developmentKey } from '../key.js'
+import { addKit } from '../kit.js'
+import { renderProject } from '../render.js'
+
+/** The files in memory, the kit's packages with them. */
+export async function render(context: Context): Promise<void> {
+  const { plan, source, signal } = context
+  const values = developmentKey()
+  const { name } = plan
+  // Nobody's choice, but templates may have lines for it: whether the kit's packages lie in vendor/.
+  const features = { ...plan.features, vendor: source.kit.kind !== 'registry' }
+  context.files = await renderProject({ name, features, templates: source.templates, values })
+  const manifest = parseObject(
+    context.files.get('package.json')?.content.toString() ?? '',
+    'package.json',
+  )
+  if (
+    Object.keys({ ...Object(manifest.dependencies), ...Object(manifest.devDependencies) }).includes(
+      name,
+    )
+  ) {
+    throw usage(`name "${name}" is a package the project depends on: give another --name`)
+  }
+  await addKit(context.files, source.kit, signal)
+}

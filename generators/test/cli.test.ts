@@ -1,0 +1,338 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import {
+  environment,
+  fixtureClone,
+  fixtureInstallation,
+  runCli,
+  temporaryDirectory,
+} from './support/fixture.js'
+
+let bin: string
+let cwd: string
+beforeAll(() => {
+  bin = fixtureInstallation()
+  cwd = temporaryDirectory()
+  mkdirSync(join(cwd, 'full'))
+  writeFileSync(join(cwd, 'full/mine.txt'), 'mine')
+  writeFileSync(join(cwd, 'file'), 'mine')
+  symlinkSync('nowhere', join(cwd, 'dangling'))
+  symlinkSync('full', join(cwd, 'to-full'))
+  mkdirSync(join(cwd, 'nokit'))
+})
+
+const fast = ['--yes', '--no-install', '--no-git']
+
+describe('bad input gets one line, an exit code, and touches nothing', () => {
+  const before = ['dangling', 'file', 'full', 'nokit', 'to-full']
+
+  it.each([
+    ['no directory', [], 2, 'no directory is given: usage: create-mcp-prod <directory>'],
+    ['no directory with --yes', ['--yes'], 2, 'no directory is given'],
+    ['an empty directory name', [''], 2, 'directory "" is empty'],
+    [
+      'an unknown flag',
+      ['new', '--dryrun'],
+      2,
+      `unknown option '--dryrun'; did you mean --dry-run?`,
+    ],
+    ['a flag like no other', ['new', '--quantum'], 2, `unknown option '--quantum': see --help`],
+    ['an unknown short flag', ['new', '-x'], 2, `unknown option '-x': see --help`],
+    [
+      'an unknown value',
+      ['new', '--ci', 'gihub'],
+      2,
+      `'gihub' is invalid. It must be github or none; did you mean github?`,
+    ],
+    [
+      'a value like no other',
+      ['new', '--deploy', 'mainframe'],
+      2,
+      `'mainframe' is invalid. It must be compose or none: see`,
+    ],
+    ['an empty value', ['new', '--ci='], 2, `'' is invalid. It must be github or none`],
+    ['a missing value', ['new', '--ci'], 2, `'--ci <where>' argument missing`],
+    ['one argument too many', ['new', 'server'], 2, 'argument "server" is one too many'],
+    [
+      'a directory that names no package',
+      ['My Server'],
+      2,
+      `the directory's name "My Server" cannot name an npm package`,
+    ],
+    ['and what would', ['My Server'], 2, 'give --name my-server'],
+    [
+      'a name that is a module of Node',
+      ['new', '--name', 'http'],
+      2,
+      '--name "http" cannot name an npm package: http is a core module',
+    ],
+    ['a name that leaves the directory', ['new', '--name', '../x'], 2, '--name "../x" cannot name'],
+    ['an empty name', ['new', '--name', ''], 2, '--name "" cannot name'],
+    [
+      'a name of 300 letters',
+      ['new', '--name', 'x'.repeat(300)],
+      2,
+      'cannot name an npm package: name can no longer contain more than 214',
+    ],
+    [
+      'a name with an escape sequence',
+      ['new', '--name', 'a\x1b[2J\nb'],
+      2,
+      String.raw`--name "a\u001b[2J\nb" cannot name`,
+    ],
+    [
+      'a name the project depends on',
+      [...fast, 'new', '--name', '@mcp-prod/auth'],
+      2,
+      'name "@mcp-prod/auth" is a package the project depends on',
+    ],
+    [
+      'a directory that is not empty',
+      ['full'],
+      1,
+      '/full" is not empty (it holds "mine.txt"): choose a new or an empty one',
+    ],
+    ['a link to one', ['to-full'], 1, '/to-full" is not empty'],
+    ['a link to nothing', ['dangling'], 1, '/dangling" is a symbolic link to nothing'],
+    ['a file', ['file'], 1, '/file" is a file: choose another directory'],
+    ['a directory below a file', ['file/new'], 1, 'a part of the path is a file (ENOTDIR)'],
+    [
+      'a name too long for a directory',
+      [...fast, 'x'.repeat(300), '--name', 'x'],
+      1,
+      'the name is too long (ENAMETOOLONG)',
+    ],
+    ['a place nobody can write to', [...fast, '/proc/new'], 1, 'cannot write to "/proc/new": '],
+    [
+      'a deeper one',
+      [...fast, '/proc/self/new/deep', '--name', 'x'],
+      1,
+      'choose a directory you may write to',
+    ],
+    [
+      'a kit that is no directory',
+      [...fast, 'new', '--kit', 'file'],
+      2,
+      '/file" is no directory: give one with the kit',
+    ],
+    [
+      'a kit without the packages',
+      [...fast, 'new', '--kit', 'nokit'],
+      1,
+      'holds 0 tarballs of @mcp-prod/auth',
+    ],
+  ] as [string, string[], number, string][])('%s', async (_, args, exitCode, message) => {
+    const result = await runCli(bin, args, cwd)
+    const lines = result.stderr
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !line.includes('no terminal to ask in'))
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toContain(message)
+    expect(lines[0]).toMatch(/^create-mcp-prod: /)
+    expect(result.exitCode).toBe(exitCode)
+    expect(readdirSync(cwd).sort()).toEqual(before)
+    expect(readFileSync(join(cwd, 'full/mine.txt'), 'utf8')).toBe('mine')
+  })
+
+  it.each(['18.20.0', '20.18.3', '8.0.0'])('Node %s', async (version) => {
+    const preload = join(temporaryDirectory(), 'old.cjs')
+    writeFileSync(
+      preload,
+      `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`,
+    )
+    const env = { ...environment(), NODE_OPTIONS: `--require=${preload}` }
+    const result = await runCli(bin, ['new'], cwd, env)
+    expect(result).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `create-mcp-prod: Node ${version} is too old: install Node 20.19 or newer\n`,
+    })
+  })
+
+  it('no npm', async () => {
+    const env = { ...environment(), PATH: temporaryDirectory() }
+    const result = await runCli(bin, ['new', '--yes'], cwd, env)
+    expect(result.stderr).toMatch(/^create-mcp-prod: npm is not on the PATH: .*--no-install\n$/)
+    expect(result.exitCode).toBe(1)
+    expect(readdirSync(cwd).sort()).toEqual(before)
+  })
+
+  it('a working directory that is gone', async () => {
+    const script = `mkdir gone && cd gone && rmdir ../gone && "${process.execPath}" "${bin}" new --yes 2>&1; echo $?`
+    const output = execFileSync('sh', ['-c', script], {
+      cwd: temporaryDirectory(),
+      env: environment(),
+    })
+    expect(output.toString()).toBe(
+      'create-mcp-prod: the working directory is gone: change to another one\n1\n',
+    )
+  })
+
+  it('an unbuilt clone', async () => {
+    const clone = fixtureClone({
+      'server/package.json': '{ "dependencies": { "@mcp-prod/tools": "*" } }',
+    })
+    const result = await runCli(clone, [...fast, 'new'], cwd)
+    expect(result.stderr).toBe(
+      'create-mcp-prod: @mcp-prod/tools is not built in this clone: run npm ci && npm run build there\n',
+    )
+    expect(result.exitCode).toBe(1)
+  })
+})
+
+describe('the command', () => {
+  it('prints help and version', async () => {
+    const help = await runCli(bin, ['--help'], cwd)
+    expect(help.exitCode).toBe(0)
+    for (const flag of [
+      '--name',
+      '--ci',
+      '--deploy',
+      '--no-upstream',
+      '--no-stdio',
+      '--yes',
+      '--dry-run',
+    ]) {
+      expect(help.stdout).toContain(flag)
+    }
+    expect(await runCli(bin, ['--version'], cwd)).toEqual({
+      exitCode: 0,
+      stdout: '0.1.0\n',
+      stderr: '',
+    })
+  })
+
+  it('lists the files on --dry-run and writes nothing', async () => {
+    const before = readdirSync(cwd)
+    const { exitCode, stdout } = await runCli(bin, ['new', '--yes', '--dry-run', '--no-stdio'], cwd)
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/^ +\d+ {2}app\.ts$/m)
+    expect(stdout).toMatch(/^ +\d+ {2}\.github\/workflows\/ci\.yml$/m)
+    expect(stdout).not.toContain('stdio.ts')
+    expect(stdout).toMatch(/8 files, 1 kB, for .*\/new: nothing was written\n$/)
+    expect(readdirSync(cwd)).toEqual(before)
+  })
+
+  it('takes defaults without a terminal, says so, and asks nothing', async () => {
+    const place = temporaryDirectory()
+    const { exitCode, stdout, stderr } = await runCli(
+      bin,
+      ['a b/c', '--no-install', '--no-git'],
+      place,
+    )
+    expect(stderr).toBe('create-mcp-prod: no terminal to ask in, so defaults are taken\n')
+    expect(exitCode).toBe(0)
+    for (const control of ['\x1b', '\r']) expect(stdout).not.toContain(control)
+    expect(stdout).toContain(`  cd 'a b/c'\n  npm install\n  npm run dev\n`)
+    expect(readdirSync(join(place, 'a b/c')).sort()).toEqual([
+      '.env',
+      '.github',
+      '.gitignore',
+      'Dockerfile',
+      'README.md',
+      'app.ts',
+      'build.cjs',
+      'package.json',
+      'stdio.ts',
+    ])
+    expect(readFileSync(join(place, 'a b/c/app.ts'), 'utf8')).toBe(
+      'base()\nstdio()\ncompose()\nupstream()\n',
+    )
+  })
+
+  it('takes flags for features', async () => {
+    const place = temporaryDirectory()
+    const flags = [
+      '--no-stdio',
+      '--no-upstream',
+      '--ci',
+      'none',
+      '--deploy=none',
+      '--name',
+      '@acme/search',
+    ]
+    expect((await runCli(bin, ['x', ...fast, ...flags], place)).exitCode).toBe(0)
+    expect(readFileSync(join(place, 'x/app.ts'), 'utf8')).toBe('base()\n')
+    expect(readdirSync(join(place, 'x')).sort()).toEqual([
+      '.env',
+      '.gitignore',
+      'README.md',
+      'app.ts',
+      'build.cjs',
+      'package.json',
+    ])
+    expect(readFileSync(join(place, 'x/README.md'), 'utf8')).toBe('# @acme/search\n')
+  })
+
+  it('writes a fresh key for each project, and prints none', async () => {
+    const place = temporaryDirectory()
+    const outputs = [
+      await runCli(bin, ['x', ...fast], place),
+      await runCli(bin, ['y', ...fast], place),
+    ]
+    const [x, y] = ['x', 'y'].map((name) => readFileSync(join(place, name, '.env'), 'utf8'))
+    expect(x).toMatch(/^MCP_DEV_API_KEY=mcp_dev_[\w-]{43}\nAPI_KEYS=dev:[0-9a-f]{64}\n$/)
+    expect(x).not.toBe(y)
+    expect((statSync(join(place, 'x/.env')).mode & 0o777).toString(8)).toBe('600')
+    for (const { stdout, stderr } of outputs) expect(stdout + stderr).not.toContain('mcp_dev_')
+  })
+
+  it('ends with a client configuration that reads as JSON', async () => {
+    const { stdout } = await runCli(
+      bin,
+      ['x', ...fast, '--name', '@acme/search'],
+      temporaryDirectory(),
+    )
+    expect(JSON.parse(stdout.slice(stdout.indexOf('\n{') + 1))).toEqual({
+      mcpServers: {
+        search: {
+          type: 'http',
+          url: 'http://127.0.0.1:8080/mcp',
+          headers: { Authorization: `Bearer $${'{MCP_DEV_API_KEY}'}` },
+        },
+      },
+    })
+  })
+
+  it('takes registry versions when it is installed', async () => {
+    const place = temporaryDirectory()
+    await runCli(bin, ['x', ...fast], place)
+    const { dependencies } = JSON.parse(readFileSync(join(place, 'x/package.json'), 'utf8'))
+    expect(dependencies).toEqual({ '@mcp-prod/auth': '^1.2.3' })
+    expect(readFileSync(join(place, 'x/Dockerfile'), 'utf8')).toBe('FROM scratch\n')
+  })
+
+  it('writes into the directory it stands in', async () => {
+    const place = temporaryDirectory()
+    const { stdout, exitCode } = await runCli(bin, ['.', ...fast, '--name', 'here'], place)
+    expect(exitCode).toBe(0)
+    expect(stdout).not.toContain('cd ')
+    expect(readdirSync(place)).toContain('package.json')
+  })
+
+  it('writes into an empty directory behind a link, and beside where it stands', async () => {
+    const place = temporaryDirectory()
+    mkdirSync(join(place, 'real'))
+    mkdirSync(join(place, 'stand'))
+    symlinkSync('real', join(place, 'link'))
+    expect((await runCli(bin, ['../link', ...fast], join(place, 'stand'))).exitCode).toBe(0)
+    expect(readdirSync(join(place, 'real'))).toContain('package.json')
+    const { stdout } = await runCli(bin, ['../beside', ...fast], join(place, 'stand'))
+    expect(stdout).toContain('  cd ../beside\n')
+  })
+
+  it('goes on when nobody reads its output to the end', async () => {
+    const place = temporaryDirectory()
+    const script = `"${process.execPath}" "${bin}" x ${fast.join(' ')} 2>err | true; echo \${PIPESTATUS[0]}`
+    const output = execFileSync('bash', ['-c', script], {
+      cwd: place,
+      env: environment(),
+      encoding: 'utf8',
+    })
+    expect(output).toBe('0\n')
+    expect(readdirSync(join(place, 'x'))).toContain('package.json')
+  })
+})

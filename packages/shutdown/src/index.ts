@@ -1,0 +1,5 @@
+export type { Hook, HookOptions } from './hooks.js'
+export type { Logger } from './logger.js'
+export type { ShutdownOptions } from './options.js'
+export { type IsStream, isEventStreamOfGet } from './requests.js'
+export { createShutdown, type Shutdown } from './shutdown.js'
