@@ -3,11 +3,11 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { weatherServer } from '../templates/+upstream/test/support/weather-server.js'
 import { clients, connect } from '../templates/server/test/support/clients.js'
 import { must } from './support/command.js'
 import { installPacked } from './support/packed.js'
 import { type RunningServer, start } from './support/running.js'
-import { weatherServer } from '../templates/+upstream/test/support/weather-server.js'
 
 const smallest = ['--ci', 'none', '--deploy', 'none', '--no-upstream', '--no-stdio']
 const variants = [
@@ -41,7 +41,11 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
   })
 
   it('is written, installed, built and committed by the packed command', async () => {
-    const printed = await must(packed.command, ['my-server', '--yes', '--kit', packed.kit, ...flags], parent)
+    const printed = await must(
+      packed.command,
+      ['my-server', '--yes', '--kit', packed.kit, ...flags],
+      parent,
+    )
     expect(printed).toContain('cd my-server')
     expect(printed).toContain('http://127.0.0.1:8080/mcp')
     expect(printed).not.toMatch(/mcp_dev_[A-Za-z0-9_-]{20}/)
@@ -55,9 +59,12 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
 
   it('takes the kit from its own folder, so that it can be moved and put into an image', async () => {
     const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
-    const kit = Object.entries<{ resolved?: string }>(lock.packages).filter(([path]) => path.includes('@mcp-prod/'))
+    const kit = Object.entries<{ resolved?: string }>(lock.packages).filter(([path]) =>
+      path.includes('@mcp-prod/'),
+    )
     expect(kit.length).toBeGreaterThan(10)
-    for (const [path, { resolved }] of kit) expect(resolved, path).toMatch(/^file:vendor\/mcp-prod-.*\.tgz$/)
+    for (const [path, { resolved }] of kit)
+      expect(resolved, path).toMatch(/^file:vendor\/mcp-prod-.*\.tgz$/)
   })
 
   it('passes its own checks and tests', async () => {
@@ -77,7 +84,9 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
     server = await start(folder, { WEATHER_URL: upstream.url, SHUTDOWN_GRACE: '300ms' })
     for (const probe of ['/health', '/ready']) {
       expect((await fetch(server.adminUrl + probe)).status, probe).toBe(200)
-      expect((await fetch(new URL(probe, server.url))).status, `${probe} on the public port`).toBe(404)
+      expect((await fetch(new URL(probe, server.url))).status, `${probe} on the public port`).toBe(
+        404,
+      )
     }
     const metrics = await (await fetch(`${server.adminUrl}/metrics`)).text()
     expect(metrics).toContain('# TYPE mcp_requests_total counter')
@@ -107,7 +116,11 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
     expect(metrics).toContain('mcp_tool_calls_total{tool="summarize_numbers",outcome="ok"} 3')
     const access = server.lines.filter((line) => line.tool === 'summarize_numbers')
     expect(access).toHaveLength(3)
-    expect(access[0]).toMatchObject({ principal: 'developer', status: 200, rpcMethod: 'tools/call' })
+    expect(access[0]).toMatchObject({
+      principal: 'developer',
+      status: 200,
+      rpcMethod: 'tools/call',
+    })
     expect(JSON.stringify(server.lines)).not.toContain(server.key)
   })
 
@@ -117,7 +130,10 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
     const begun = new Promise<void>((resolve) => {
       working = resolve
     })
-    const call = client.callTool({ name: 'countdown', arguments: { seconds: 3 } }, { onprogress: () => working() })
+    const call = client.callTool(
+      { name: 'countdown', arguments: { seconds: 3 } },
+      { onprogress: () => working() },
+    )
     await begun
     server.process.kill('SIGTERM')
     await expect.poll(async () => (await fetch(`${server.adminUrl}/ready`)).status).toBe(503)

@@ -13,7 +13,11 @@ export default function plopfile(plop) {
       },
     ],
     actions: [
-      { type: 'add', path: 'src/tools/{{kebabCase name}}.ts', templateFile: 'plop/tool.ts.template' },
+      {
+        type: 'add',
+        path: 'src/tools/{{kebabCase name}}.ts',
+        templateFile: 'plop/tool.ts.template',
+      },
       {
         type: 'add',
         path: 'test/tools/{{kebabCase name}}.test.ts',

@@ -10,7 +10,10 @@ const handler = createMcpHandler(() => {
     const config = { description, inputSchema: input, outputSchema: output }
     server.registerTool(nameOf(index), config, async (args) => {
       const structuredContent = run(args)
-      return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent }
+      return {
+        content: [{ type: 'text', text: JSON.stringify(structuredContent) }],
+        structuredContent,
+      }
     })
   }
   return server

@@ -40,15 +40,19 @@ async function requestsPerSecond(contestant: Contestant, duration: number): Prom
   const { url } = contestant
   const sent = { method: 'POST' as const, body, headers: { ...headers, ...contestant.headers } }
   const result = await autocannon({ url, ...sent, connections: 16, duration })
-  if (result.non2xx + result.errors > 0) throw new Error(`${contestant.name} refused or failed requests`)
+  if (result.non2xx + result.errors > 0)
+    throw new Error(`${contestant.name} refused or failed requests`)
   return result['2xx'] / result.duration
 }
 
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
+const median = (numbers: number[]) =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
 await writeGeneratedServer()
-print(`node ${process.version}, ${ROUNDS} rounds of ${SECONDS} s each, 16 connections, modern era, one tools/call`)
+print(
+  `node ${process.version}, ${ROUNDS} rounds of ${SECONDS} s each, 16 connections, modern era, one tools/call`,
+)
 for (const [tools, bound] of Object.entries(BOUNDS)) {
   const contestants = []
   for (const name of NAMES) contestants.push(await startContestant(name, Number(tools)))
@@ -71,7 +75,9 @@ for (const [tools, bound] of Object.entries(BOUNDS)) {
     const rounds = measured.get(name) ?? []
     const ratio = median(rounds.map((value, round) => value / (sdk[round] ?? Number.NaN)))
     const goal = name === 'generated server' ? `  (bound ${bound})` : ''
-    print(`  ${name.padEnd(18)} ${median(rounds).toFixed(0).padStart(6)}/s  ${ratio.toFixed(2)} × bare SDK${goal}`)
+    print(
+      `  ${name.padEnd(18)} ${median(rounds).toFixed(0).padStart(6)}/s  ${ratio.toFixed(2)} × bare SDK${goal}`,
+    )
   }
 }
 process.exit()

@@ -7,7 +7,10 @@ export const root = fileURLToPath(new URL('../../', import.meta.url))
 export function strangersEnv(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => {
     const lower = name.toLowerCase()
-    return !lower.startsWith('npm_') && !['init_cwd', 'node_env', 'vitest', 'node_options'].includes(lower)
+    return (
+      !lower.startsWith('npm_') &&
+      !['init_cwd', 'node_env', 'vitest', 'node_options'].includes(lower)
+    )
   })
   return { ...Object.fromEntries(kept), NO_COLOR: '1' }
 }
@@ -21,7 +24,11 @@ export interface Ran {
 /** Runs a command to its end. */
 export function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: strangersEnv(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, {
+      cwd,
+      env: strangersEnv(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let output = ''
     const collect = (chunk: Buffer) => {
       output += chunk

@@ -24,7 +24,8 @@ export interface RunningServer {
 
 /** Starts a generated server as production does: compiled, in one process, told by its log where it listens. */
 export async function start(folder: string, env: NodeJS.ProcessEnv = {}): Promise<RunningServer> {
-  const key = /^MCP_DEV_API_KEY=(.+)$/m.exec(await readFile(join(folder, '.env'), 'utf8'))?.[1] ?? ''
+  const key =
+    /^MCP_DEV_API_KEY=(.+)$/m.exec(await readFile(join(folder, '.env'), 'utf8'))?.[1] ?? ''
   const child = spawn(process.execPath, ['dist/main.js'], {
     cwd: folder,
     env: { ...strangersEnv(), PORT: '0', ADMIN_PORT: '0', ...env },
@@ -38,7 +39,9 @@ export async function start(folder: string, env: NodeJS.ProcessEnv = {}): Promis
       lines.push(line)
       if (line.message === 'listening') resolve(line)
     })
-    child.once('close', (code) => reject(new Error(`the server ended with ${code} before it listened`)))
+    child.once('close', (code) =>
+      reject(new Error(`the server ended with ${code} before it listened`)),
+    )
   })
   const { url = '', adminUrl = '' } = await listening
   return { process: child, url: new URL(url), adminUrl, key, lines, exited }

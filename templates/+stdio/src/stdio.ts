@@ -10,7 +10,12 @@ import { tools } from './tools/index.js'
 // There is no caller to authenticate: whoever started the process already has its rights.
 loadDevelopmentEnv()
 const config = readSharedConfig()
-const logger = createLogger({ level: config.LOG_LEVEL, service: name, version, stream: process.stderr })
+const logger = createLogger({
+  level: config.LOG_LEVEL,
+  service: name,
+  version,
+  stream: process.stderr,
+})
 const { services, close } = createServices(config)
 const stopping = new AbortController()
 

@@ -5,7 +5,11 @@ import { StdioClientTransport as LegacyTransport } from '@modelcontextprotocol/s
 import { expect, it } from 'vitest'
 
 const info = { name: 'test', version: '1.0.0' }
-const server = { command: process.execPath, args: ['--import', 'tsx', 'src/stdio.ts'], stderr: 'ignore' as const }
+const server = {
+  command: process.execPath,
+  args: ['--import', 'tsx', 'src/stdio.ts'],
+  stderr: 'ignore' as const,
+}
 
 async function viaToday() {
   const client = new Client(info, { versionNegotiation: { mode: 'auto' } })
@@ -24,7 +28,10 @@ it.each([
   ['the first SDK', viaFirstSdk],
 ])('serves the same tools over stdio to %s', async (_, open) => {
   const client = await open()
-  const summary = await client.callTool({ name: 'summarize_numbers', arguments: { numbers: [1, 3] } })
+  const summary = await client.callTool({
+    name: 'summarize_numbers',
+    arguments: { numbers: [1, 3] },
+  })
   expect(summary.structuredContent).toMatchObject({ count: 2, mean: 2 })
   await client.close()
 })

@@ -1,10 +1,10 @@
-import { apiKeys, authenticate, authorize, parseApiKeys } from '@mcp-prod/auth'
+import { apiKeys, authenticate, authorize } from '@mcp-prod/auth'
 import { type Logger, requestLog } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
 import { type Call, jsonBody } from '@mcp-prod/rpc'
-import { corsAllowlist, hostGuard, securityHeaders, trustProxy } from '@mcp-prod/security'
+import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
 import { createToolServer, toolHandler } from '@mcp-prod/tools'
 import express from 'express'
@@ -22,7 +22,8 @@ export interface AppParts {
 }
 
 const toolNamed = new Map(tools.map((tool) => [tool.name, tool]))
-const toolOf = (call: Call) => (call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined)
+const toolOf = (call: Call) =>
+  call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined
 
 /** The public port: what a request passes, in this order, before a tool runs. */
 export function createApp({ config, logger, metrics, services, shutdown }: AppParts) {
@@ -39,7 +40,7 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   )
 
   const app = express()
-  app.set('trust proxy', trustProxy(config.TRUST_PROXY))
+  app.set('trust proxy', config.TRUST_PROXY)
   app.set('query parser', false)
   app.set('etag', false)
 
@@ -52,7 +53,7 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   app.use(corsAllowlist(config.ALLOWED_ORIGINS))
   app.all(
     '/mcp',
-    authenticate(apiKeys(parseApiKeys(config.API_KEYS))),
+    authenticate(apiKeys(config.API_KEYS)),
     jsonBody({ maxBytes: config.MAX_BODY }),
     authorize((call) => toolOf(call)?.scopes ?? []),
     limitByPrincipal({

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { parseApiKeys } from '@mcp-prod/auth'
 import {
   byteSize,
   choice,
@@ -6,11 +7,13 @@ import {
   integer,
   list,
   loadConfig,
+  parsed,
   port,
   secret,
   text,
   url, // +upstream
 } from '@mcp-prod/config'
+import { trustProxy } from '@mcp-prod/security'
 
 /** What every way of running the server reads. */
 const shared = {
@@ -27,10 +30,10 @@ export const settings = {
   ADMIN_HOST: text({ default: '127.0.0.1' }),
   ADMIN_PORT: port({ default: 8081 }),
 
-  API_KEYS: secret(),
+  API_KEYS: secret(parsed(parseApiKeys)),
   ALLOWED_HOSTS: list({ default: ['localhost', '127.0.0.1', '[::1]'] }),
   ALLOWED_ORIGINS: list({ default: [] }),
-  TRUST_PROXY: text({ default: '0' }),
+  TRUST_PROXY: parsed(trustProxy, { default: '0' }),
 
   MAX_BODY: byteSize({ default: '4MiB' }),
   IP_LIMIT_PER_MINUTE: integer({ min: 1, default: 600 }),

@@ -51,7 +51,12 @@ async function main(config: Config) {
   const adminUrl = await listen(admin, config.ADMIN_HOST, config.ADMIN_PORT)
   const url = await listen(server, config.HOST, config.PORT)
   started = true
-  logger.info('listening', { url: `${url}/mcp`, adminUrl, tools: tools.length, node: process.version })
+  logger.info('listening', {
+    url: `${url}/mcp`,
+    adminUrl,
+    tools: tools.length,
+    node: process.version,
+  })
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

@@ -29,7 +29,10 @@ describe.each(clients)('with %s', (_, open) => {
 
   it('calls the tools', async () => {
     const client = await open(app.url, app.key)
-    const summary = await client.callTool({ name: 'summarize_numbers', arguments: { numbers: [1, 2, 3] } })
+    const summary = await client.callTool({
+      name: 'summarize_numbers',
+      arguments: { numbers: [1, 2, 3] },
+    })
     expect(summary.structuredContent).toMatchObject({ count: 3, mean: 2 })
     const countdown = await client.callTool({ name: 'countdown', arguments: { seconds: 1 } })
     expect(countdown.structuredContent).toEqual({ waitedSeconds: 1 })
@@ -41,7 +44,10 @@ describe.each(clients)('with %s', (_, open) => {
 
   it('says which argument is wrong', async () => {
     const client = await open(app.url, app.key)
-    const result = await client.callTool({ name: 'summarize_numbers', arguments: { numbers: ['one'] } })
+    const result = await client.callTool({
+      name: 'summarize_numbers',
+      arguments: { numbers: ['one'] },
+    })
     expect(result.isError).toBe(true)
     expect(JSON.stringify(result.content)).toContain('numbers.0')
     await client.close()

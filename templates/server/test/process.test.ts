@@ -54,7 +54,10 @@ it('answers the call in flight after SIGTERM, turns unready and exits with 0', a
   const working = new Promise<void>((resolve) => {
     reported = resolve
   })
-  const call = client.callTool({ name: 'countdown', arguments: { seconds: 3 } }, { onprogress: () => reported() })
+  const call = client.callTool(
+    { name: 'countdown', arguments: { seconds: 3 } },
+    { onprogress: () => reported() },
+  )
   await working
   child.kill('SIGTERM')
   await expect.poll(async () => (await fetch(`${adminUrl}/ready`)).status).toBe(503)

@@ -8,9 +8,18 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-const callOf = (name: string) => ({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name, arguments: {} } })
+const callOf = (name: string) => ({
+  jsonrpc: '2.0',
+  id: 7,
+  method: 'tools/call',
+  params: { name, arguments: {} },
+})
 
-async function post(body: unknown, headers: Record<string, string> = {}, key: string | undefined = app.key) {
+async function post(
+  body: unknown,
+  headers: Record<string, string> = {},
+  key: string | undefined = app.key,
+) {
   const response = await fetch(app.url, {
     method: 'POST',
     headers: {
@@ -46,7 +55,11 @@ describe('a request is refused', () => {
   })
 
   it('without the scope, also when a header or another entry of the batch claims otherwise', async () => {
-    const { status, headers, body } = await post(callOf('summarize_numbers'), {}, app.keyWithoutScopes)
+    const { status, headers, body } = await post(
+      callOf('summarize_numbers'),
+      {},
+      app.keyWithoutScopes,
+    )
     expect(status).toBe(403)
     expect(headers.get('www-authenticate')).toContain('scope="stats:read"')
     expect(JSON.parse(body)).toMatchObject({ id: 7, error: { code: 403 } })
@@ -77,7 +90,9 @@ describe('a request is refused', () => {
   })
 
   it('from a web page that is not allowed', async () => {
-    const { status, headers } = await post(callOf('countdown'), { Origin: 'https://attacker.example' })
+    const { status, headers } = await post(callOf('countdown'), {
+      Origin: 'https://attacker.example',
+    })
     expect(status).toBe(403)
     expect(headers.get('access-control-allow-origin')).toBeNull()
   })

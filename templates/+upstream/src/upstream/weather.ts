@@ -15,7 +15,10 @@ export interface CurrentWeather {
 
 export interface Weather {
   /** @throws UpstreamError when the service does not answer well in time. */
-  current(place: { latitude: number; longitude: number }, signal: AbortSignal): Promise<CurrentWeather>
+  current(
+    place: { latitude: number; longitude: number },
+    signal: AbortSignal,
+  ): Promise<CurrentWeather>
   /** Fails for half a minute after a failed call. It sends nothing itself, so probes are no load upstream. */
   check(): void
 }
@@ -42,9 +45,14 @@ export function createWeather(baseUrl: string | URL, options: { timeoutMs: numbe
       if (!response.ok) throw new UpstreamError(`weather answered ${response.status}`)
       const { current } = answer.parse(JSON.parse(body))
       failure = undefined
-      return { time: current.time, temperatureC: current.temperature_2m, windKmh: current.wind_speed_10m }
+      return {
+        time: current.time,
+        temperatureC: current.temperature_2m,
+        windKmh: current.wind_speed_10m,
+      }
     } catch (cause) {
-      const error = cause instanceof UpstreamError ? cause : new UpstreamError('weather call failed', { cause })
+      const error =
+        cause instanceof UpstreamError ? cause : new UpstreamError('weather call failed', { cause })
       // A caller who went away says nothing about the service.
       if (!signal.aborted) failure = { error, at: Date.now() }
       throw error

@@ -25,7 +25,9 @@ it('asks for the place and hands on what it is told', async () => {
   })
   const answer = await currentWeather.run(place, toolContext({ services: { weather } }))
   expect(answer).toEqual({ time: '2026-11-23T12:00', temperatureC: -3, windKmh: 9.5 })
-  expect(asked).toBe('/v1/forecast?latitude=59.3&longitude=18.1&current=temperature_2m%2Cwind_speed_10m')
+  expect(asked).toBe(
+    '/v1/forecast?latitude=59.3&longitude=18.1&current=temperature_2m%2Cwind_speed_10m',
+  )
   expect(weather.check).not.toThrow()
 })
 
@@ -37,17 +39,25 @@ it.each<[string, RequestListener]>([
   ['redirects', (_req, res) => res.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
   ['sends without end', (_req, res) => res.end('x'.repeat(1_000_000))],
   ['never answers', () => {}],
-])('says that the service is not available when it %s, and reports it to the probes', async (_, listener) => {
-  const weather = await weatherThat(listener, 200)
-  const running = currentWeather.run(place, toolContext({ services: { weather } }))
-  await expect(running).rejects.toThrow('The weather service is not available; try again in a minute')
-  expect(weather.check).toThrow()
-})
+])(
+  'says that the service is not available when it %s, and reports it to the probes',
+  async (_, listener) => {
+    const weather = await weatherThat(listener, 200)
+    const running = currentWeather.run(place, toolContext({ services: { weather } }))
+    await expect(running).rejects.toThrow(
+      'The weather service is not available; try again in a minute',
+    )
+    expect(weather.check).toThrow()
+  },
+)
 
 it('stops when the caller goes away, and does not blame the service', async () => {
   const weather = await weatherThat(() => {})
   const controller = new AbortController()
-  const running = currentWeather.run(place, toolContext({ services: { weather }, signal: controller.signal }))
+  const running = currentWeather.run(
+    place,
+    toolContext({ services: { weather }, signal: controller.signal }),
+  )
   controller.abort()
   await expect(running).rejects.toThrow()
   expect(weather.check).not.toThrow()

@@ -6,7 +6,8 @@ import { z } from 'zod'
 export const countdown = defineTool({
   name: 'countdown',
   title: 'Countdown',
-  description: 'Waits some seconds, telling each one that passes. For trying out progress and cancellation.',
+  description:
+    'Waits some seconds, telling each one that passes. For trying out progress and cancellation.',
   annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
   input: z.object({ seconds: z.int().min(1).max(20).describe('how long to wait') }),
   output: z.object({ waitedSeconds: z.int() }),

@@ -16,7 +16,9 @@ export async function connect(url: URL, key: string, mode: 'auto' | 'legacy' = '
 export async function connectV1(url: URL, key: string) {
   const client = new LegacyClient(info)
   // Its own types disagree about an optional session id.
-  await client.connect(new LegacyTransport(url, bearer(key)) as Parameters<LegacyClient['connect']>[0])
+  await client.connect(
+    new LegacyTransport(url, bearer(key)) as Parameters<LegacyClient['connect']>[0],
+  )
   return client
 }
 

@@ -5,7 +5,9 @@ import { toolContext } from '../support/tool-context.js'
 it('reports each second and then its answer', async () => {
   const reports: unknown[] = []
   const progress = async (...report: unknown[]) => void reports.push(report)
-  expect(await countdown.run({ seconds: 1 }, toolContext({ progress }))).toEqual({ waitedSeconds: 1 })
+  expect(await countdown.run({ seconds: 1 }, toolContext({ progress }))).toEqual({
+    waitedSeconds: 1,
+  })
   expect(reports).toEqual([[1, 1]])
 })
 

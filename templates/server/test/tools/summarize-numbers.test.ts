@@ -8,7 +8,8 @@ it.each([
   [[10, 2], { count: 2, minimum: 2, maximum: 10, mean: 6, median: 6, p95: 9.6 }],
 ])('summarizes %j', async (numbers, expected) => {
   const summary = (await summarizeNumbers.run({ numbers }, toolContext())) as Record<string, number>
-  for (const [field, value] of Object.entries(expected)) expect(summary[field], field).toBeCloseTo(value)
+  for (const [field, value] of Object.entries(expected))
+    expect(summary[field], field).toBeCloseTo(value)
 })
 
 it('leaves its input as it was', async () => {
