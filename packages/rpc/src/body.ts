@@ -1,8 +1,10 @@
 import type { Request, RequestHandler } from 'express'
-import getRawBody from 'raw-body'
-import { type RpcError, sendRpcError } from './error.js'
+import type { RpcError } from './error.js'
+import { unsupportedMedia } from './media.js'
 import { nestsDeeperThan } from './nesting.js'
 import { positiveInteger } from './options.js'
+import { readBytes } from './read.js'
+import { refuseUpload } from './refuse.js'
 
 export interface JsonBodyOptions {
   /** Largest body accepted, in bytes. @default 4194304 (4 MiB) */
@@ -23,7 +25,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
  * Reads the body of a POST into `req.body`, once, and refuses what is no JSON-RPC message with JSON-RPC:
  * 415 for another media type, charset or a compressed body; 413 over `maxBytes`; -32700 for bad UTF-8 or JSON;
  * -32600 for an empty body, a scalar, or one over `maxDepth` or `maxBatch`.
- * A refused body is not read to its end: the answer closes the connection.
+ * A body refused before its end is answered at once and the connection closed. A body that another parser has put
+ * into `req.body` is checked for its shape and batch size only. Anything but POST passes untouched.
  *
  * @throws TypeError `ERR_RPC_OPTION` when an option is not a positive integer.
  */
@@ -35,76 +38,56 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
 
   async function read(req: Request): Promise<Refusal | undefined> {
     const unsupported = unsupportedMedia(req)
-    if (unsupported) return unsupported
-    const bytes = await getRawBody(req, { limit: maxBytes, length: req.headers['content-length'] })
-    if (bytes.length === 0) return invalidRequest('The request body is empty; send one JSON-RPC message')
+    if (unsupported) return refusal(415, 415, `Unsupported Media Type: ${unsupported}`)
+    const bytes = await readBytes(req, maxBytes)
+    if (bytes === 'consumed') throw consumedError()
+    if (bytes === 'too large') return refusal(413, 413, `The body has more than ${maxBytes} bytes`)
+    if (bytes === 'aborted') return refusal(400, -32700, 'Parse error: the body ended early')
+    if (bytes.length === 0) return invalidRequest('the body is empty; send one JSON-RPC message')
     let body: unknown
     try {
       const text = utf8.decode(bytes)
       if (nestsDeeperThan(text, maxDepth)) {
-        return invalidRequest(`The request body nests deeper than ${maxDepth} levels`)
+        return invalidRequest(`the body nests deeper than ${maxDepth} levels`)
       }
       body = JSON.parse(text)
     } catch {
-      return { status: 400, code: -32700, message: 'Parse error: the request body is not valid UTF-8 JSON' }
+      return refusal(400, -32700, 'Parse error: the body is not valid JSON in UTF-8')
     }
-    const shape = unacceptableShape(body, maxBatch)
-    if (shape) return shape
-    req.body = body
-    return undefined
+    const misshapen = wrongShape(body, maxBatch)
+    if (!misshapen) req.body = body
+    return misshapen
   }
 
   return async function jsonBodyMiddleware(req, res, next) {
-    if (req.method !== 'POST' || req.body !== undefined) return next()
-    try {
-      const refusal = await read(req)
-      if (!refusal) return next()
-      if (!req.complete) res.set('Connection', 'close')
-      sendRpcError(req, res, refusal.status, refusal)
-    } catch (error) {
-      const { type } = error as { type?: string }
-      if (type === undefined) return next(error)
-      res.set('Connection', 'close')
-      if (type === 'entity.too.large') {
-        sendRpcError(req, res, 413, {
-          code: 413,
-          message: `The request body is larger than ${maxBytes} bytes`,
-        })
-      } else {
-        // An aborted or mis-sized upload: whoever sent it is most likely gone.
-        sendRpcError(req, res, 400, { code: -32700, message: 'Parse error: the request body ended early' })
-      }
-    }
+    if (req.method !== 'POST') return next()
+    const refused = req.body === undefined ? await read(req) : wrongShape(req.body, maxBatch)
+    if (refused) refuseUpload(req, res, refused.status, refused, maxBytes)
+    else next()
   }
 }
 
-function unsupportedMedia(req: Request): Refusal | undefined {
-  const type = req.headers['content-type'] ?? ''
-  const [media = '', ...parameters] = type.split(';').map((part) => part.trim().toLowerCase())
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))
-  const encoding = req.headers['content-encoding'] ?? 'identity'
-  if (media !== 'application/json') return unsupportedMediaType('Content-Type must be application/json')
-  if (charset && !/^charset="?utf-?8"?$/.test(charset))
-    return unsupportedMediaType('The charset must be utf-8')
-  // A compressed body could be a thousand times its size once inflated, and no MCP client sends one.
-  if (encoding !== 'identity') return unsupportedMediaType('Content-Encoding must be identity')
-  return undefined
-}
-
-function unacceptableShape(body: unknown, maxBatch: number): Refusal | undefined {
-  if (typeof body !== 'object' || body === null) {
-    return invalidRequest('The request body must be a JSON-RPC message or a batch of them')
+function wrongShape(body: unknown, maxBatch: number): Refusal | undefined {
+  if (typeof body !== 'object' || body === null || Buffer.isBuffer(body)) {
+    return invalidRequest('the body must be a JSON-RPC message or a batch of them')
   }
   if (!Array.isArray(body)) return undefined
-  if (body.length === 0) return invalidRequest('The batch is empty')
-  if (body.length > maxBatch) return invalidRequest(`The batch has more than ${maxBatch} entries`)
+  if (body.length === 0) return invalidRequest('the batch is empty')
+  if (body.length > maxBatch) return invalidRequest(`the batch has more than ${maxBatch} entries`)
   return undefined
+}
+
+function refusal(status: number, code: number, message: string): Refusal {
+  return { status, code, message }
 }
 
 function invalidRequest(message: string): Refusal {
-  return { status: 400, code: -32600, message: `Invalid Request: ${message}` }
+  return refusal(400, -32600, `Invalid Request: ${message}`)
 }
 
-function unsupportedMediaType(message: string): Refusal {
-  return { status: 415, code: 415, message: `Unsupported Media Type: ${message}` }
+function consumedError(): Error {
+  const error = new Error(
+    '@mcp-prod/rpc: the body was read before jsonBody() and not put into req.body; mount jsonBody() first',
+  )
+  return Object.assign(error, { code: 'ERR_RPC_BODY_CONSUMED' })
 }

@@ -7,7 +7,7 @@ export type Era = 'modern' | 'legacy'
 /** One entry of an MCP body. Everything in it was chosen by the caller: check before use as key or label. */
 export interface Call {
   kind: 'request' | 'notification' | 'response' | 'invalid'
-  /** JSON-RPC id; `null` for anything but a request or response with a valid one. */
+  /** JSON-RPC id as sent; `null` where it is missing or neither a string nor a finite number. */
   id: RpcId
   /** JSON-RPC method, or `''` for a response or an invalid entry. */
   method: string
@@ -18,26 +18,30 @@ export interface Call {
 
 const FIRST_MODERN_VERSION = '2026-07-28'
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
-const calls = new WeakMap<Request, readonly Call[]>()
+// By body, not by request: calls that were checked must be those of the body that is later run.
+const calls = new WeakMap<object, readonly Call[]>()
 
 /**
  * What a request asks for, entry by entry: a legacy batch has many. Taken from the parsed body alone,
  * because `Mcp-Method` and `Mcp-Name` headers can lie in the legacy era. Empty while no body was read.
  */
 export function callsOf(req: Request): readonly Call[] {
-  const known = calls.get(req)
-  if (known) return known
   const body: unknown = req.body
   if (body === undefined || body === null) return []
+  if (typeof body !== 'object') return [readCall(body)]
+  const known = calls.get(body)
+  if (known) return known
   const found = Array.isArray(body) ? body.map(readCall) : [readCall(body)]
-  calls.set(req, found)
+  calls.set(body, found)
   return found
 }
 
-/** The id to answer with: that of a single request; `null` for batches, notifications and unread bodies. */
+/** The id to answer with: that of a single request; `null` for batches, notifications, responses and unread bodies. */
 export function rpcIdOf(req: Request): RpcId {
   if (Array.isArray(req.body)) return null
-  return callsOf(req)[0]?.id ?? null
+  const call = callsOf(req)[0]
+  // A posted response carries an id of ours; sent back, it would pass for the answer to one of the client's.
+  return call?.kind === 'request' ? call.id : null
 }
 
 /**
@@ -47,14 +51,16 @@ export function rpcIdOf(req: Request): RpcId {
 export function eraOf(req: Request): Era {
   if (Array.isArray(req.body)) return 'legacy'
   const meta = callsOf(req)[0]?.params?._meta
-  const claim = (isObject(meta) ? meta[VERSION_KEY] : undefined) ?? req.headers['mcp-protocol-version']
+  const claim =
+    (isObject(meta) ? meta[VERSION_KEY] : undefined) ?? req.headers['mcp-protocol-version']
   return typeof claim === 'string' && claim >= FIRST_MODERN_VERSION ? 'modern' : 'legacy'
 }
 
 function readCall(entry: unknown): Call {
-  if (!isObject(entry)) return { kind: 'invalid', id: null, method: '', name: undefined, params: undefined }
+  if (!isObject(entry))
+    return { kind: 'invalid', id: null, method: '', name: undefined, params: undefined }
   const { method, id, params } = entry
-  const known = typeof id === 'string' || typeof id === 'number' ? id : null
+  const known = typeof id === 'string' || Number.isFinite(id) ? (id as RpcId) : null
   const fields = isObject(params) ? params : undefined
   if (typeof method !== 'string') {
     const kind = 'result' in entry || 'error' in entry ? 'response' : 'invalid'

@@ -16,17 +16,18 @@ export interface RpcError {
 
 /**
  * Answers with an HTTP status and a JSON-RPC error that carries the request's id where it is known.
- * Once headers are sent nothing valid can follow, so the socket is destroyed instead.
+ * Once headers are sent nothing valid can follow, so an unfinished answer is cut off by destroying its socket.
  */
 export function sendRpcError(req: Request, res: Response, status: number, error: RpcError): void {
-  if (res.headersSent) {
-    res.destroy()
-    return
-  }
-  const { code, message, data } = error
-  res.status(status).json({
+  if (!res.headersSent) res.status(status).json(errorMessage(req, error))
+  else if (!res.writableEnded) res.destroy()
+}
+
+/** The JSON-RPC error response to a request, as an object. */
+export function errorMessage(req: Request, { code, message, data }: RpcError) {
+  return {
     jsonrpc: '2.0',
     id: rpcIdOf(req),
     error: data === undefined ? { code, message } : { code, message, data },
-  })
+  }
 }

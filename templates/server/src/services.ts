@@ -4,6 +4,7 @@ import { createWeather, type Weather } from './upstream/weather.js' // +upstream
 
 /** What tools work with: a client or a pool added here is found by every tool in `services`. */
 export interface Services {
+  // Every client and pool, by its type.
   weather: Weather // +upstream
 }
 
@@ -15,7 +16,7 @@ declare module '@mcp-prod/tools' {
 export function createServices(config: SharedConfig) {
   const weather = createWeather(config.WEATHER_URL, { timeoutMs: config.WEATHER_TIMEOUT }) // +upstream
   const services: Services = {
-    // Every client and pool.
+    // What was opened above.
     weather, // +upstream
   }
   const checks: Record<string, Check> = {

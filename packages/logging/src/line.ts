@@ -1,0 +1,77 @@
+import type { RequestContext } from './context.js'
+import type { Redactor } from './redact.js'
+import { entriesOf } from './safe.js'
+import { createSerializer } from './serialize.js'
+import { oneLine } from './text.js'
+
+const MAX_FIELDS = 100
+
+export interface Line {
+  timeMs: number
+  level: string
+  message: unknown
+  context: RequestContext | undefined
+  /** Objects with the fields; the first that has a name wins. */
+  sources: readonly unknown[]
+}
+
+/** Writes one JSON object without a newline. Never throws. */
+export type LineWriter = (line: Line) => string
+
+/**
+ * Makes lines of `time`, `level`, `message`, `service`, `version`, `requestId`, then the fields. A field named like
+ * one of these is left out when it says the same, and gets an underscore behind its name otherwise.
+ */
+export function createLineWriter(
+  redactor: Redactor,
+  service?: string,
+  version?: string,
+): LineWriter {
+  const origin =
+    (service === undefined ? '' : `,"service":${JSON.stringify(service)}`) +
+    (version === undefined ? '' : `,"version":${JSON.stringify(version)}`)
+
+  return function writeLine({ timeMs, level, message, context, sources }) {
+    const json = createSerializer(redactor)
+    // Winston's transports skip a line that says `exception: true`, so that name is reserved too.
+    const own = { time: undefined, level, message, service, version, exception: undefined }
+    let line = `{"time":"${isoTime(timeMs)}","level":"${level}","message":${json.text(textOf(message))}${origin}`
+    if (context) {
+      Object.assign(own, { requestId: context.requestId })
+      line += `,"requestId":${json.text(context.requestId)}`
+    }
+    const names = new Set<string>()
+    for (const source of sources) {
+      for (const [key, value] of entriesOf(source, MAX_FIELDS)) {
+        if (names.has(key)) continue
+        let name = key
+        if (Object.hasOwn(own, key)) {
+          if (Reflect.get(own, key) === value) continue
+          do name += '_'
+          while (names.has(name))
+        }
+        names.add(name)
+        const member = json.member(name, value)
+        if (member) line += `,${member}`
+      }
+    }
+    return oneLine(`${line}}`)
+  }
+}
+
+function textOf(message: unknown): string {
+  if (message === undefined || message === null || typeof message === 'object') return ''
+  return String(message)
+}
+
+let lastMs = Number.NaN
+let lastIso = ''
+
+/** Many lines share a millisecond. */
+function isoTime(timeMs: number): string {
+  if (timeMs !== lastMs) {
+    lastMs = timeMs
+    lastIso = new Date(timeMs).toISOString()
+  }
+  return lastIso
+}

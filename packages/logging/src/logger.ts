@@ -1,0 +1,99 @@
+import { Writable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
+import winston from 'winston'
+import { contextStorage } from './context.js'
+import { CALL, type Call, guard, LEVEL } from './guard.js'
+import { createLineWriter, type LineWriter } from './line.js'
+import {
+  isLevel,
+  type LogLevel,
+  requireLevel,
+  requireName,
+  requireNames,
+  requireOption,
+} from './options.js'
+import { createRedactor } from './redact.js'
+import { createSink } from './sink.js'
+
+export interface LoggerOptions {
+  /** The least important level that is written; change it later through `logger.level`. @default 'info' */
+  level?: LogLevel
+  /** Written to each line as `service`. */
+  service?: string
+  /** Written to each line as `version`. */
+  version?: string
+  /** Where the lines go. A stdio MCP server owns stdout: give it `process.stderr`. @default process.stdout */
+  stream?: Writable
+  /** Further key names, or dotted paths (`user.email`), whose values are not written. */
+  redact?: readonly string[]
+}
+
+/** A winston logger: transports can be added to it, children made of it. */
+export interface Logger extends winston.Logger {
+  /** Resolves when every line logged so far has reached the stream. Wait for it before `process.exit`. */
+  flush(): Promise<void>
+}
+
+const MESSAGE = Symbol.for('message')
+
+/**
+ * A winston logger that writes one JSON object per line. Whatever is logged can neither throw nor forge a line; it is
+ * bounded in size and written without secrets. During a request seen by `requestLog` each line has its `requestId`.
+ *
+ * @throws TypeError `ERR_LOGGING_OPTION` for a wrong option, and when `level` is set to an unknown one later.
+ */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const { level = 'info', service, version, stream = process.stdout, redact = [] } = options
+  requireLevel(level)
+  requireName('service', service)
+  requireName('version', version)
+  requireOption(stream instanceof Writable, 'stream', 'a writable stream of Node', stream)
+  requireNames('redact', redact)
+
+  const writeLine = createLineWriter(createRedactor(redact), service, version)
+  const sink = createSink(stream, (dropped) => {
+    const sources = [{ dropped }]
+    return `${writeLine({ timeMs: Date.now(), level: 'warn', message: 'log lines dropped', context: undefined, sources })}\n`
+  })
+  const transport = new winston.transports.Stream({
+    stream,
+    log(info: winston.Logform.TransformableInfo, next: () => void) {
+      sink.write(`${info[MESSAGE]}\n`)
+      // At once, whatever the stream does: winston's own buffers have no bound.
+      next()
+    },
+  })
+  const logger = winston.createLogger({ level, transports: transport })
+  logger.format = lineFormat(
+    writeLine,
+    () => logger.transports.length === 1 && logger.transports[0] === transport,
+  )
+  // A failing transport, or a line after `end()`, must not end the process.
+  logger.on('error', () => {})
+  guard(logger)
+  return Object.assign(logger, {
+    async flush() {
+      while (logger.writableLength + logger.readableLength > 0 && !logger.destroyed)
+        await setTimeout(1)
+      await sink.flush()
+    },
+  })
+}
+
+/** The only format: makes the line, and for other transports a clean copy of what is in it. */
+function lineFormat(writeLine: LineWriter, alone: () => boolean): winston.Logform.Format {
+  return winston.format((info) => {
+    const call = info[CALL] as Call | undefined
+    const level = isLevel(info.level) ? info.level : 'info'
+    const context = call ? call.context : contextStorage.getStore()
+    const line = writeLine({
+      timeMs: call?.timeMs ?? Date.now(),
+      level,
+      message: info.message,
+      context,
+      sources: [...(call?.sources ?? []), info, context?.fields],
+    })
+    const seen = alone() ? { level, message: info.message } : JSON.parse(line)
+    return Object.assign(seen, { [LEVEL]: level, [MESSAGE]: line })
+  })()
+}

@@ -1,0 +1,100 @@
+import type { Writable } from 'node:stream'
+
+/** Characters held back while the stream takes none: about 20,000 usual lines. */
+const MAX_WAITING_CHARS = 4 * 1024 * 1024
+
+/** Lines on their way into a stream. */
+export interface Sink {
+  /** Takes a line with its newline. Never throws, never blocks; drops the line when too many wait already. */
+  write(line: string): void
+  /** Resolves when every line taken so far has reached the stream, or can never reach it. */
+  flush(): Promise<void>
+}
+
+const guarded = new WeakSet<Writable>()
+
+/**
+ * Writes lines to a stream that may be slow, blocked or broken. While it is blocked lines wait here, within a
+ * bound, because a stream's own buffer has none.
+ *
+ * @param droppedLine makes the line that says how many were lost, written as soon as the stream takes lines again.
+ */
+export function createSink(stream: Writable, droppedLine: (count: number) => string): Sink {
+  let waiting: string[] = []
+  let waitingChars = 0
+  let dropped = 0
+  let blocked = false
+  /** Lines taken, and lines the stream is done with: it finishes them in order. */
+  let taken = 0
+  let done = 0
+  const flushes: { upTo: number; resolve: () => void }[] = []
+  guard(stream)
+
+  function hand(chunk: string, lines: number): void {
+    try {
+      const full = !stream.write(chunk, () => settle(lines))
+      blocked = full && unfinished()
+    } catch {
+      settle(lines)
+    }
+  }
+
+  const unfinished = () => done + waiting.length < taken
+
+  function settle(lines: number): void {
+    done += lines
+    while (flushes[0] && flushes[0].upTo <= done) flushes.shift()?.resolve()
+    if (unfinished()) return
+    blocked = false
+    if (waiting.length > 0) handWaiting()
+  }
+
+  function handWaiting(): void {
+    const lines = waiting
+    const lost = dropped
+    waiting = []
+    waitingChars = 0
+    dropped = 0
+    if (lost > 0) {
+      lines.push(droppedLine(lost))
+      taken++
+    }
+    hand(lines.join(''), lines.length)
+  }
+
+  return {
+    write(line) {
+      if (stream.destroyed) {
+        waiting = []
+      } else if (!blocked) {
+        taken++
+        hand(line, 1)
+      } else if (waitingChars + line.length > MAX_WAITING_CHARS) {
+        dropped++
+      } else {
+        taken++
+        waiting.push(line)
+        waitingChars += line.length
+      }
+    },
+    flush() {
+      if (done >= taken || stream.destroyed) return Promise.resolve()
+      return new Promise((resolve) => {
+        // A stream that is destroyed forgets the write under way.
+        stream.once('close', resolve)
+        const reached = () => {
+          stream.off('close', resolve)
+          resolve()
+        }
+        flushes.push({ upTo: taken, resolve: reached })
+      })
+    },
+  }
+}
+
+/** A reader that went away (EPIPE) must not end the process: lines are lost, requests are not. */
+function guard(stream: Writable): void {
+  if (guarded.has(stream)) return
+  guarded.add(stream)
+  stream.on('error', () => {})
+}

@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { createLogger } from '../src/index.js'
+
+function run(...args: string[]) {
+  const script = fileURLToPath(new URL('child.ts', import.meta.url))
+  return spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+const numbers = (lines: string) =>
+  lines
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line).i)
+const all = Array.from({ length: 10_000 }, (_, i) => i)
+
+/** A stream that finishes a write only when it is told to. */
+function slowStream() {
+  let text = ''
+  const held: (() => void)[] = []
+  let open = false
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += chunk
+      if (open) done()
+      else held.push(done)
+    },
+  })
+  return {
+    stream,
+    text: () => text,
+    open() {
+      open = true
+      for (const done of held.splice(0)) done()
+    },
+  }
+}
+
+describe.concurrent('a process', () => {
+  it('loses none of 10,000 lines to a slow pipe when it exits after flush', async () => {
+    const child = run('stdout', 'flood')
+    // The pipe holds 64 KiB; the rest waits inside the process.
+    await setTimeout(500)
+    const [out, err, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'exit'),
+    ])
+    expect(err).toBe('')
+    expect(numbers(out)).toEqual(all)
+    expect(code).toBe(0)
+  })
+
+  it('leaves stdout alone when it logs to stderr', async () => {
+    const child = run('stderr', 'flood')
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
+    expect(out).toBe('')
+    expect(numbers(err)).toEqual(all)
+  })
+
+  it('survives the reader of its log (EPIPE)', async () => {
+    const child = run('stdout', 'broken')
+    child.stdout.once('data', () => child.stdout.destroy())
+    const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    expect(err).toBe('survived')
+    expect(code).toBe(0)
+  })
+})
+
+describe('flush', () => {
+  it('waits for the lines before it, not for those after it', async () => {
+    const { stream, text, open } = slowStream()
+    const logger = createLogger({ stream })
+    let flushed = false
+    logger.info('before')
+    const flush = logger.flush().then(() => {
+      flushed = true
+    })
+    await setTimeout(20)
+    expect(flushed).toBe(false)
+    open()
+    await flush
+    expect(text()).toContain('"message":"before"')
+  })
+
+  it('resolves at once when nothing waits', async () => {
+    await createLogger({ stream: slowStream().stream }).flush()
+    const { stream, text, open } = slowStream()
+    open()
+    const logger = createLogger({ stream })
+    await logger.flush()
+    expect(text()).toBe('')
+  })
+
+  it.each([
+    ['is destroyed', undefined],
+    ['fails', new Error('EPIPE')],
+  ])('resolves when the stream %s, and later lines do no harm', async (_name, error) => {
+    const { stream } = slowStream()
+    const logger = createLogger({ stream })
+    for (let i = 0; i < 10; i++) logger.info('lost', { padding: 'x'.repeat(8000) })
+    const flush = logger.flush()
+    await setTimeout(20)
+    stream.destroy(error)
+    await flush
+    logger.info('later')
+    await logger.flush()
+    expect(stream.destroyed).toBe(true)
+  })
+
+  it('resolves when the stream has ended, and later lines do no harm', async () => {
+    const { stream, text, open } = slowStream()
+    open()
+    const logger = createLogger({ stream })
+    logger.info('before')
+    await logger.flush()
+    stream.end()
+    logger.info('after')
+    await logger.flush()
+    expect(text()).toMatch(/"before"\}\n$/)
+  })
+
+  it('resolves when the stream throws', async () => {
+    const { stream } = slowStream()
+    stream.write = () => {
+      throw new Error('write')
+    }
+    const logger = createLogger({ stream })
+    expect(() => logger.info('lost')).not.toThrow()
+    await logger.flush()
+    expect(stream.writableLength).toBe(0)
+  })
+})
+
+describe('a blocked stream', () => {
+  it('holds back a bounded number of lines, drops the rest and says how many', async () => {
+    const { stream, text, open } = slowStream()
+    const logger = createLogger({ stream, service: 'shop' })
+    const padding = 'x'.repeat(8000)
+    for (let i = 0; i < 4000; i++) logger.info('line', { i, padding })
+    await setTimeout(0)
+    expect(stream.writableLength).toBeLessThan(50_000)
+    open()
+    await logger.flush()
+    const lines = text()
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line))
+    const report = lines.at(-1)
+    expect(report).toMatchObject({ level: 'warn', message: 'log lines dropped', service: 'shop' })
+    const kept = lines.length - 1
+    expect(kept).toBeGreaterThan(400)
+    expect(kept * padding.length).toBeLessThan(4.1 * 1024 * 1024)
+    expect(kept + report.dropped).toBe(4000)
+    expect(lines.slice(0, kept).map(({ i }) => i)).toEqual(all.slice(0, kept))
+    logger.info('after')
+    await logger.flush()
+    expect(text()).toMatch(/"message":"after".*\n$/)
+  })
+})
+
+it('adds one error listener to a stream, however many loggers share it', () => {
+  const { stream } = slowStream()
+  for (let i = 0; i < 50; i++) createLogger({ stream })
+  expect(stream.listenerCount('error')).toBe(1)
+})

@@ -1,0 +1,37 @@
+import { parseArgs } from 'node:util'
+import { generateApiKey } from '@mcp-prod/auth'
+
+const USAGE = `Makes an API key. The key is printed once; only its hash is kept.
+
+  npm run key -- <principal> [--scope stats:read]... [--expires 2027-01-31]
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    scope: { type: 'string', multiple: true, default: [] },
+    expires: { type: 'string' },
+  },
+})
+const [principal] = positionals
+if (!principal || positionals.length > 1) {
+  process.stderr.write(USAGE)
+  process.exit(2)
+}
+const expires = values.expires === undefined ? undefined : new Date(values.expires)
+if (expires && Number.isNaN(expires.getTime())) {
+  process.stderr.write(`--expires must be a date such as 2027-01-31, got "${values.expires}"\n`)
+  process.exit(2)
+}
+
+const { id, key, hash } = generateApiKey()
+const expiry = expires && { expiresAt: expires.toISOString() }
+const entry = { id, hash, principal, scopes: values.scope, ...expiry }
+process.stdout.write(`The key, shown only now; give it to ${principal}:
+
+  ${key}
+
+Its entry for the JSON list in API_KEYS (or the file that API_KEYS_FILE names):
+
+  ${JSON.stringify(entry)}
+`)

@@ -1,0 +1,43 @@
+import { createLogger } from '@mcp-prod/logging'
+import { createToolServer } from '@mcp-prod/tools'
+import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import { loadDevelopmentEnv, readSharedConfig } from './config.js'
+import { name, version } from './identity.js'
+import { createServices } from './services.js'
+import { tools } from './tools/index.js'
+
+// The same tools for a client that starts this process itself. stdout belongs to the protocol, so logs go to stderr.
+// There is no caller to authenticate: whoever started the process already has its rights.
+loadDevelopmentEnv()
+const config = readSharedConfig()
+const logger = createLogger({
+  level: config.LOG_LEVEL,
+  service: name,
+  version,
+  stream: process.stderr,
+})
+const { services, close } = createServices(config)
+const stopping = new AbortController()
+
+const connection = serveStdio(
+  createToolServer(tools, {
+    name,
+    version,
+    services,
+    logger,
+    signal: stopping.signal,
+    dangerouslyIgnoreScopes: true,
+  }),
+  { onerror: (error) => logger.warn('stdio connection', { error }) },
+)
+
+async function stop() {
+  stopping.abort()
+  await connection.close()
+  await close()
+  await logger.flush()
+  process.exit(0)
+}
+process.once('SIGTERM', stop)
+process.once('SIGINT', stop)
+process.stdin.once('close', stop)

@@ -1,0 +1,69 @@
+import { apiKeys, authenticate, authorize } from '@mcp-prod/auth'
+import { type Logger, requestLog } from '@mcp-prod/logging'
+import type { Metrics } from '@mcp-prod/metrics'
+import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
+import { notFound, recover } from '@mcp-prod/recovery'
+import { type Call, jsonBody } from '@mcp-prod/rpc'
+import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
+import type { Shutdown } from '@mcp-prod/shutdown'
+import { createToolServer, toolHandler } from '@mcp-prod/tools'
+import express from 'express'
+import type { Config } from './config.js'
+import { name, version } from './identity.js'
+import type { Services } from './services.js'
+import { tools } from './tools/index.js'
+
+export interface AppParts {
+  config: Config
+  logger: Logger
+  metrics: Metrics
+  services: Services
+  shutdown: Shutdown
+}
+
+const toolNamed = new Map(tools.map((tool) => [tool.name, tool]))
+const toolOf = (call: Call) =>
+  call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined
+
+/** The public port: what a request passes, in this order, before a tool runs. */
+export function createApp({ config, logger, metrics, services, shutdown }: AppParts) {
+  const mcp = toolHandler(
+    createToolServer(tools, {
+      name,
+      version,
+      services,
+      logger,
+      signal: shutdown.signal,
+      onCall: metrics.observeTool,
+    }),
+    { onError: (error) => logger.debug('refused by the protocol', { error }) },
+  )
+
+  const app = express()
+  app.set('trust proxy', config.TRUST_PROXY)
+  app.set('query parser', false)
+  app.set('etag', false)
+
+  app.use(securityHeaders())
+  app.use(shutdown.track)
+  app.use(requestLog(logger))
+  app.use(metrics.middleware)
+  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE }))
+  app.use(hostGuard({ hosts: config.ALLOWED_HOSTS, origins: config.ALLOWED_ORIGINS }))
+  app.use(corsAllowlist(config.ALLOWED_ORIGINS))
+  app.all(
+    '/mcp',
+    authenticate(apiKeys(config.API_KEYS)),
+    jsonBody({ maxBytes: config.MAX_BODY }),
+    authorize((call) => toolOf(call)?.scopes ?? []),
+    limitByPrincipal({
+      limit: config.PRINCIPAL_LIMIT_PER_MINUTE,
+      costOf: (call) => toolOf(call)?.weight ?? 1,
+    }),
+    mcp.middleware,
+  )
+  app.use(notFound())
+  app.use(recover({ logger }))
+
+  return { app, mcp }
+}

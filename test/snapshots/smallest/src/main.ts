@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ConfigError, printConfig } from '@mcp-prod/config'
+import { createLogger } from '@mcp-prod/logging'
+import { createMetrics } from '@mcp-prod/metrics'
+import { handleProcessErrors } from '@mcp-prod/recovery'
+import { callsOf } from '@mcp-prod/rpc'
+import { createServer } from '@mcp-prod/security'
+import { createShutdown } from '@mcp-prod/shutdown'
+import { createAdmin } from './admin.js'
+import { createApp } from './app.js'
+import { type Config, loadDevelopmentEnv, readConfig, settings } from './config.js'
+import { name, version } from './identity.js'
+import { createServices } from './services.js'
+import { tools } from './tools/index.js'
+
+loadDevelopmentEnv()
+if (process.argv.includes('--print-config')) {
+  process.stdout.write(`${printConfig(settings)}\n`)
+} else {
+  await main(readConfigOrExit())
+}
+
+async function main(config: Config) {
+  const logger = createLogger({ level: config.LOG_LEVEL, service: name, version })
+  const shutdown = createShutdown({
+    logger,
+    graceMs: config.SHUTDOWN_GRACE,
+    drainTimeoutMs: config.SHUTDOWN_DRAIN,
+    deadlineMs: config.SHUTDOWN_DEADLINE,
+    isStream: (req) => req.method === 'GET' || callsOf(req)[0]?.method === 'subscriptions/listen',
+  })
+  // First of all, so that a signal or an error during start-up ends the process in order too.
+  shutdown.onClose('logger', () => logger.flush())
+  shutdown.listen()
+  handleProcessErrors({ logger, stop: shutdown.stop })
+
+  const metrics = createMetrics({ name, version, tools: tools.map((tool) => tool.name) })
+  const { services, checks, close } = createServices(config)
+  shutdown.onClose('services', close)
+  const { app, mcp } = createApp({ config, logger, metrics, services, shutdown })
+  shutdown.onDrained('mcp streams', () => mcp.close())
+
+  let started = false
+  const blockedBy = () => (shutdown.draining ? 'draining' : started ? undefined : 'starting')
+  const admin = createServer(createAdmin({ checks, logger, metrics, blockedBy }))
+  const server = createServer(app)
+  shutdown.addServer(admin, { last: true })
+  shutdown.addServer(server)
+  const adminUrl = await listen(admin, config.ADMIN_HOST, config.ADMIN_PORT)
+  const url = await listen(server, config.HOST, config.PORT)
+  started = true
+  logger.info('listening', {
+    url: `${url}/mcp`,
+    adminUrl,
+    tools: tools.length,
+    node: process.version,
+  })
+}
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  server.listen(port, host)
+  await once(server, 'listening')
+  const { address, port: actual, family } = server.address() as AddressInfo
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}

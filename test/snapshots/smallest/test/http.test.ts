@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tools } from '../src/tools/index.js'
+import { clients, connect } from './support/clients.js'
+import { runningApp } from './support/running-app.js'
+
+let app: Awaited<ReturnType<typeof runningApp>>
+
+beforeAll(async () => {
+  app = await runningApp({
+    // What the upstreams of the tools are in this test.
+  })
+})
+afterAll(async () => {
+  await app.close()
+})
+
+describe.each(clients)('with %s', (_, open) => {
+  it('lists every tool', async () => {
+    const client = await open(app.url, app.key)
+    const listed = await client.listTools()
+    expect(listed.tools.map((tool) => tool.name)).toEqual(tools.map((tool) => tool.name))
+    await client.close()
+  })
+
+  it('calls the tools', async () => {
+    const client = await open(app.url, app.key)
+    const summary = await client.callTool({
+      name: 'summarize_numbers',
+      arguments: { numbers: [1, 2, 3] },
+    })
+    expect(summary.structuredContent).toMatchObject({ count: 3, mean: 2 })
+    const countdown = await client.callTool({ name: 'countdown', arguments: { seconds: 1 } })
+    expect(countdown.structuredContent).toEqual({ waitedSeconds: 1 })
+    await client.close()
+  })
+
+  it('says which argument is wrong', async () => {
+    const client = await open(app.url, app.key)
+    const result = await client.callTool({
+      name: 'summarize_numbers',
+      arguments: { numbers: ['one'] },
+    })
+    expect(result.isError).toBe(true)
+    expect(JSON.stringify(result.content)).toContain('numbers.0')
+    await client.close()
+  })
+})
+
+it('reports progress while a tool works', async () => {
+  const client = await connect(app.url, app.key)
+  const steps: number[] = []
+  await client.callTool(
+    { name: 'countdown', arguments: { seconds: 2 } },
+    { onprogress: ({ progress }) => steps.push(progress) },
+  )
+  expect(steps).toEqual([1, 2])
+  await client.close()
+})
+
+it('counts calls and logs who made them, without the key', async () => {
+  const client = await connect(app.url, app.key)
+  await client.callTool({ name: 'summarize_numbers', arguments: { numbers: [1] } })
+  await client.close()
+  expect(await app.metrics.registry.metrics()).toMatch(
+    /mcp_tool_calls_total\{tool="summarize_numbers",outcome="ok"\} [1-9]/,
+  )
+  const logs = await app.logs()
+  expect(logs).toContain('"principal":"alice"')
+  expect(logs).not.toContain(app.key)
+})

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 20_000,
+    // The tests bring their own configuration; a developer's .env must not leak into them.
+    env: { NODE_ENV: 'test' },
+  },
+})
