@@ -2,5 +2,6 @@ export {
   createMetrics,
   type Metrics,
   type MetricsOptions,
+  type ProcessErrorKind,
   type ToolObservation,
 } from './metrics.js'

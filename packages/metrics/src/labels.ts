@@ -50,7 +50,8 @@ export function toolLabels(tools: readonly string[]): (name: string) => string {
   return (name) => (known.has(name) ? name : 'other')
 }
 
-const OUTCOMES = new Set([
+/** How a tool call can end. */
+export const OUTCOMES = [
   'ok',
   'tool_error',
   'invalid_input',
@@ -59,11 +60,12 @@ const OUTCOMES = new Set([
   'denied',
   'limited',
   'error',
-])
+] as const
+const outcomes = new Set<string>(OUTCOMES)
 
 /** The `outcome` label: one of the closed list, or `error`. */
 export function outcomeLabel(outcome: string): string {
-  return OUTCOMES.has(outcome) ? outcome : 'error'
+  return outcomes.has(outcome) ? outcome : 'error'
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { methodLabels, outcomeLabel, statusLabel, toolLabels } from './labels.js'
+import { methodLabels, OUTCOMES, outcomeLabel, statusLabel, toolLabels } from './labels.js'
 import { isAscending, isTextList, requireOption } from './options.js'
 
 export interface MetricsOptions {
@@ -8,8 +8,10 @@ export interface MetricsOptions {
   tools?: readonly string[]
   /** JSON-RPC methods beside the specification's that may become the `method` label. @default [] */
   methods?: readonly string[]
-  /** Upper bounds of both histograms, in seconds, ascending. @default [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] */
+  /** Upper bounds for requests, in seconds, ascending. @default [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] */
   buckets?: readonly number[]
+  /** Upper bounds for tools, in seconds, ascending. @default those for requests by default, then 2.5, 5, 10, 30 */
+  toolBuckets?: readonly number[]
   /** Whether to measure Node itself: event loop, heap, garbage collection, handles. @default true */
   runtime?: boolean
   /** The server's name, for `mcp_server_info`. @default none */
@@ -25,6 +27,8 @@ export interface ToolObservation {
   durationMs: number
 }
 
+export type ProcessErrorKind = 'unhandledRejection' | 'uncaughtException'
+
 export interface Metrics {
   /** Counts and times every request that passes it. Mount it before whatever may refuse. */
   middleware: RequestHandler
@@ -32,11 +36,14 @@ export interface Metrics {
   handler: RequestHandler
   /** Counts and times a tool call. */
   observeTool: (observation: ToolObservation) => void
+  /** Counts an error that nobody caught: the `onError` of `@mcp-prod/recovery`. */
+  observeProcessError: (kind: ProcessErrorKind) => void
   /** This instance's own registry, for metrics of yours. */
   registry: Registry
 }
 
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
+const TOOL_BUCKETS = [...BUCKETS, 2.5, 5, 10, 30]
 
 /**
  * Metrics of an MCP server, in a registry of their own: several instances in one process do not mix.
@@ -44,10 +51,16 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
  * @throws TypeError `ERR_METRICS_OPTION` for names that are no texts or buckets that do not ascend.
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { tools = [], methods = [], buckets = BUCKETS, runtime = true, name, version } = options
+  const { tools = [], methods = [], buckets = BUCKETS, toolBuckets = TOOL_BUCKETS } = options
+  const { runtime = true, name, version } = options
   requireOption(isTextList(tools), 'tools', 'a list of names')
   requireOption(isTextList(methods), 'methods', 'a list of names')
   requireOption(isAscending(buckets), 'buckets', 'a list of ascending numbers of seconds above 0')
+  requireOption(
+    isAscending(toolBuckets),
+    'toolBuckets',
+    'a list of ascending numbers of seconds above 0',
+  )
   const registry = new Registry()
   if (runtime) collectDefaultMetrics({ register: registry })
   if (name !== undefined || version !== undefined) serverInfo(registry, name, version)
@@ -60,7 +73,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   return {
     middleware: requestMetrics(registry, methodLabels(methods), [...buckets]),
     handler: metricsHandler,
-    observeTool: toolMetrics(registry, toolLabels(tools), [...buckets]),
+    observeTool: toolMetrics(registry, tools, [...toolBuckets]),
+    observeProcessError: processErrorMetrics(registry),
     registry,
   }
 }
@@ -97,26 +111,32 @@ function requestMetrics(
   return function metricsMiddleware(req, res, next) {
     const started = performance.now()
     inFlight++
-    // Not 'finish': it never comes when the client goes away.
-    res.once('close', () => {
+    function onClose(): void {
       inFlight--
       const method = methodOf(req)
       requests.inc({ method, status: statusLabel(res) })
-      if (req.method === 'GET' || method === 'subscriptions/listen') {
-        if (String(res.getHeader('content-type')).startsWith('text/event-stream')) return
-      }
+      if (method === 'subscriptions/listen' || isStreamOfGet(req, res)) return
       durations.observe({ method }, (performance.now() - started) / 1000)
-    })
+    }
+    // Not 'finish': it never comes when the client goes away. One that went before now sends no 'close' any more.
+    if (res.closed) onClose()
+    else res.once('close', onClose)
     next()
   }
 }
 
+function isStreamOfGet(req: Request, res: Response): boolean {
+  if (req.method !== 'GET') return false
+  return String(res.getHeader('content-type')).startsWith('text/event-stream')
+}
+
 function toolMetrics(
   registry: Registry,
-  toolOf: ReturnType<typeof toolLabels>,
+  tools: readonly string[],
   buckets: number[],
 ): Metrics['observeTool'] {
   const registers = [registry]
+  const toolOf = toolLabels(tools)
   const calls = new Counter({
     name: 'mcp_tool_calls_total',
     help: 'Tool calls by tool and by how they ended.',
@@ -130,10 +150,27 @@ function toolMetrics(
     buckets,
     registers,
   })
+  // From 0, so that the first failure of a tool already is an increase.
+  for (const tool of tools) for (const outcome of OUTCOMES) calls.inc({ tool, outcome }, 0)
+
   return function observeTool({ tool, outcome, durationMs }) {
     const label = toolOf(tool)
     calls.inc({ tool: label, outcome: outcomeLabel(outcome) })
-    durations.observe({ tool: label }, durationMs / 1000)
+    // prom-client throws at a NaN, and a metric must never fail a call.
+    if (durationMs >= 0) durations.observe({ tool: label }, durationMs / 1000)
+  }
+}
+
+function processErrorMetrics(registry: Registry): Metrics['observeProcessError'] {
+  const errors = new Counter({
+    name: 'mcp_process_errors_total',
+    help: 'Errors that nobody caught, by kind.',
+    labelNames: ['kind'],
+    registers: [registry],
+  })
+  for (const kind of ['unhandledRejection', 'uncaughtException']) errors.inc({ kind }, 0)
+  return function observeProcessError(kind) {
+    errors.inc({ kind })
   }
 }
 

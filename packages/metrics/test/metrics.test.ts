@@ -136,9 +136,9 @@ describe('requests', () => {
     expect(await series('mcp_requests_total')).toEqual([
       'mcp_requests_total{method="other",status="200"} 200',
     ])
-    expect(await series('mcp_tool_calls_total')).toEqual([
-      'mcp_tool_calls_total{tool="other",outcome="error"} 10000',
-    ])
+    const calls = await series('mcp_tool_calls_total')
+    expect(calls).toContain('mcp_tool_calls_total{tool="other",outcome="error"} 10000')
+    expect(calls).toHaveLength(1 + 8)
   })
 
   it('does not mistake names of Object.prototype for known ones', async () => {
@@ -159,14 +159,25 @@ describe('tools', () => {
     const { metrics, series } = await serve(ok, { tools: ['lookup'] })
     metrics.observeTool({ tool: 'lookup', outcome: 'ok', durationMs: 30 })
     metrics.observeTool({ tool: 'lookup', outcome: 'timeout', durationMs: 700 })
-    expect(await series('mcp_tool_calls_total')).toEqual([
-      'mcp_tool_calls_total{tool="lookup",outcome="ok"} 1',
-      'mcp_tool_calls_total{tool="lookup",outcome="timeout"} 1',
-    ])
+    metrics.observeTool({ tool: 'lookup', outcome: 'error', durationMs: Number.NaN })
+    const calls = await series('mcp_tool_calls_total')
+    for (const counted of ['ok"} 1', 'timeout"} 1', 'error"} 1', 'denied"} 0']) {
+      expect(calls).toContain(`mcp_tool_calls_total{tool="lookup",outcome="${counted}`)
+    }
     const durations = await series('mcp_tool_duration_seconds')
     expect(durations).toContain('mcp_tool_duration_seconds_bucket{le="0.05",tool="lookup"} 1')
+    expect(durations).toContain('mcp_tool_duration_seconds_bucket{le="30",tool="lookup"} 2')
     expect(durations).toContain('mcp_tool_duration_seconds_sum{tool="lookup"} 0.73')
   })
+})
+
+it('counts what nobody caught, by kind, from 0', async () => {
+  const { metrics, series } = await serve(ok)
+  metrics.observeProcessError('unhandledRejection')
+  expect(await series('mcp_process_errors_total')).toEqual([
+    'mcp_process_errors_total{kind="unhandledRejection"} 1',
+    'mcp_process_errors_total{kind="uncaughtException"} 0',
+  ])
 })
 
 describe('createMetrics', () => {
@@ -175,7 +186,7 @@ describe('createMetrics', () => {
     const two = createMetrics({ tools: ['a'] })
     one.observeTool({ tool: 'a', outcome: 'ok', durationMs: 1 })
     expect(await two.registry.getSingleMetricAsString('mcp_tool_calls_total')).not.toContain(
-      'tool="a"',
+      'outcome="ok"} 1',
     )
     expect(await globalRegistry.metrics()).toBe('\n')
   })
@@ -208,6 +219,7 @@ describe('createMetrics', () => {
     ['buckets', () => createMetrics({ buckets: [0.1, 0.1] })],
     ['buckets', () => createMetrics({ buckets: [] })],
     ['buckets', () => createMetrics({ buckets: [0, 1] })],
+    ['toolBuckets', () => createMetrics({ toolBuckets: [2, 1] })],
   ])('refuses wrong %s at creation, by name', (option, create) => {
     expect(create).toThrow(
       expect.objectContaining({
