@@ -15,14 +15,14 @@ export function strangersEnv(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), NO_COLOR: '1' }
 }
 
-export interface Ran {
+interface Ran {
   code: number | null
   /** stdout and stderr, as they came. */
   output: string
 }
 
 /** Runs a command to its end. */
-export function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
+function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,

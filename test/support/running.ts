@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { strangersEnv } from './command.js'
 
 /** What a line of the server's log holds that these tests look at. */
-export interface LogLine {
+interface LogLine {
   message: string
   url?: string
   adminUrl?: string

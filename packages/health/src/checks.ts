@@ -41,7 +41,10 @@ export type Checks = () => Promise<ChecksReport>
  *
  * @throws TypeError `ERR_HEALTH_OPTION` for a time that is not a number of milliseconds.
  */
-export function dependencyChecks(checks: Record<string, Check>, options: ChecksOptions = {}): Checks {
+export function dependencyChecks(
+  checks: Record<string, Check>,
+  options: ChecksOptions = {},
+): Checks {
   const { cacheMs = 1000, onChange } = options
   atLeast(0, 'cacheMs', cacheMs)
   const runners = Object.entries(checks).map(
@@ -51,7 +54,9 @@ export function dependencyChecks(checks: Record<string, Check>, options: ChecksO
   let expiresAt = 0
 
   async function runAll(): Promise<ChecksReport> {
-    const entries = await Promise.all(runners.map(async ([name, run]) => [name, await run()] as const))
+    const entries = await Promise.all(
+      runners.map(async ([name, run]) => [name, await run()] as const),
+    )
     expiresAt = performance.now() + cacheMs
     return {
       ok: entries.every(([, report]) => !report.critical || report.status === 'up'),

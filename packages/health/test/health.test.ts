@@ -35,7 +35,10 @@ const never = () => new Promise(() => {})
 
 describe('ready', () => {
   it('answers 200 with the detail of each check when all are up', async () => {
-    const get = await serve({ db: { run: () => 1 }, cache: { run: async () => {}, critical: false } })
+    const get = await serve({
+      db: { run: () => 1 },
+      cache: { run: async () => {}, critical: false },
+    })
     const { status, body, headers } = await get('/ready')
     expect(status).toBe(200)
     expect(headers.get('cache-control')).toBe('no-store')
@@ -62,7 +65,9 @@ describe('ready', () => {
   })
 
   it('stays 200 while only an uncritical check is down', async () => {
-    const get = await serve({ cache: { run: () => Promise.reject(new Error('gone')), critical: false } })
+    const get = await serve({
+      cache: { run: () => Promise.reject(new Error('gone')), critical: false },
+    })
     const { status, body } = await get('/ready')
     expect(status).toBe(200)
     expect(body.checks.cache.status).toBe('down')
@@ -114,7 +119,10 @@ describe('live', () => {
   })
 
   it('names no dependency with detail off, on either probe', async () => {
-    const get = await serve({ payments: { run: () => Promise.reject(new Error('gone')) } }, { detail: false })
+    const get = await serve(
+      { payments: { run: () => Promise.reject(new Error('gone')) } },
+      { detail: false },
+    )
     expect(JSON.stringify([await get('/health'), await get('/ready')])).not.toContain('payments')
   })
 })
@@ -185,10 +193,16 @@ describe('dependencyChecks', () => {
   it.each([
     ['cacheMs', () => dependencyChecks({}, { cacheMs: -1 })],
     ['timeoutMs of check "db"', () => dependencyChecks({ db: { run: never, timeoutMs: 0 } })],
-    ['timeoutMs of check "db"', () => dependencyChecks({ db: { run: never, timeoutMs: Number.NaN } })],
+    [
+      'timeoutMs of check "db"',
+      () => dependencyChecks({ db: { run: never, timeoutMs: Number.NaN } }),
+    ],
   ])('refuses a wrong %s at creation, by name', (option, create) => {
     expect(create).toThrow(
-      expect.objectContaining({ code: 'ERR_HEALTH_OPTION', message: expect.stringContaining(option) }),
+      expect.objectContaining({
+        code: 'ERR_HEALTH_OPTION',
+        message: expect.stringContaining(option),
+      }),
     )
   })
 })

@@ -6,7 +6,7 @@ import { oneLine } from './text.js'
 
 const MAX_FIELDS = 100
 
-export interface Line {
+interface Line {
   timeMs: number
   level: string
   message: unknown

@@ -33,7 +33,7 @@ const JWT = /eyJ[\w-]*(?:\.[\w-]*){0,4}/g
 const MAX_KNOWN_KEYS = 1000
 const MAX_KEY_CHARS = 128
 
-export interface Key {
+interface Key {
   /** The key as JSON text, capped and without secrets of its own. */
   json: string
   /** Whether its value must not be logged. */

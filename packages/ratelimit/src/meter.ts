@@ -9,7 +9,7 @@ export interface MeterOptions {
   maxKeys: number
 }
 
-export interface Verdict {
+interface Verdict {
   allowed: boolean
   /** Whole units left after this one; 0 when refused. */
   remaining: number

@@ -1,0 +1,5 @@
+export { type CorsOptions, corsAllowlist } from './cors-allowlist.js'
+export { type CreateServerOptions, createServer, type TlsOptions } from './create-server.js'
+export { type HostGuardOptions, hostGuard } from './host-guard.js'
+export { type SecurityHeadersOptions, securityHeaders } from './security-headers.js'
+export { trustProxy } from './trust-proxy.js'
