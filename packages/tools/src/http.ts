@@ -6,6 +6,7 @@ import {
   type ServerNotifier,
 } from '@modelcontextprotocol/server'
 import type { RequestHandler } from 'express'
+import { exchange } from './exchange.js'
 
 export interface ToolHandlerOptions {
   /** Told of refused requests and failures outside tools; changes no answer. @default none */
@@ -39,11 +40,15 @@ export function toolHandler(
     keepAliveMs,
     ...(bus && { bus }),
   })
-  const serve = toNodeHandler(handler, { onerror: onError })
+  const serveUnparsed = toNodeHandler(handler, { onerror: onError })
+
+  async function mcpMiddleware(...[req, res]: Parameters<RequestHandler>): Promise<void> {
+    if (req.body === undefined) await serveUnparsed(req, res)
+    else await exchange(handler, req, res)
+  }
+
   return {
-    async middleware(req, res) {
-      await serve(req, res, req.body)
-    },
+    middleware: mcpMiddleware,
     notify: handler.notify,
     close: () => handler.close(),
   }

@@ -34,9 +34,9 @@ async function main(config: Config) {
   // First of all, so that a signal or an error during start-up ends the process in order too.
   shutdown.onClose('logger', () => logger.flush())
   shutdown.listen()
-  handleProcessErrors({ logger, stop: shutdown.stop })
-
   const metrics = createMetrics({ name, version, tools: tools.map((tool) => tool.name) })
+  handleProcessErrors({ logger, stop: shutdown.stop, onError: metrics.observeProcessError })
+
   const { services, checks, close } = createServices(config)
   shutdown.onClose('services', close)
   const { app, mcp } = createApp({ config, logger, metrics, services, shutdown })
