@@ -24,7 +24,14 @@ const REQUEST_HEADERS = [
   'Mcp-Session-Id',
   'Last-Event-ID',
 ]
-const RESPONSE_HEADERS = ['WWW-Authenticate', 'Mcp-Session-Id', 'Retry-After']
+const RESPONSE_HEADERS = [
+  'WWW-Authenticate',
+  'Mcp-Session-Id',
+  'Retry-After',
+  'RateLimit',
+  'RateLimit-Policy',
+  'X-Request-Id',
+]
 const MCP_PARAM = /^mcp-param-[a-z0-9-]{1,64}$/i
 const MAX_MCP_PARAMS = 32
 const FIELD_NAME = /^[a-z0-9!#$%&'^_`|~+.-]+$/i

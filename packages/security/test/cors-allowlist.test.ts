@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { type CorsOptions, corsAllowlist } from '../src/index.js'
 import { optionError, serve } from './serve.js'
 
+const EXPOSED =
+  'WWW-Authenticate,Mcp-Session-Id,Retry-After,RateLimit,RateLimit-Policy,X-Request-Id'
+
 const ALLOWED = 'https://app.example.com'
 
 async function served(origins: readonly string[] = [ALLOWED], options?: CorsOptions) {
@@ -41,7 +44,7 @@ describe('corsAllowlist: preflight', () => {
         'access-control-allow-origin': ALLOWED,
         'access-control-allow-methods': 'GET,POST,DELETE',
         'access-control-allow-headers': FIXED,
-        'access-control-expose-headers': 'WWW-Authenticate,Mcp-Session-Id,Retry-After',
+        'access-control-expose-headers': EXPOSED,
         'access-control-max-age': '600',
         vary: 'Access-Control-Request-Headers, Origin',
       },
@@ -113,7 +116,7 @@ describe('corsAllowlist: requests', () => {
       status: 401,
       headers: {
         'access-control-allow-origin': ALLOWED,
-        'access-control-expose-headers': 'WWW-Authenticate,Mcp-Session-Id,Retry-After',
+        'access-control-expose-headers': EXPOSED,
         vary: 'Origin',
       },
       text: '"who?"',
@@ -140,13 +143,13 @@ describe('corsAllowlist: options', () => {
   it('takes more headers, another time, and credentials', async () => {
     const ask = await served([ALLOWED], {
       allowedHeaders: ['Traceparent'],
-      exposedHeaders: ['X-Request-Id'],
+      exposedHeaders: ['X-Powered'],
       maxAgeSeconds: 0,
       credentials: true,
     })
     expect((await ask('OPTIONS', preflight(ALLOWED))).headers).toMatchObject({
       'access-control-allow-headers': `${FIXED},Traceparent`,
-      'access-control-expose-headers': 'WWW-Authenticate,Mcp-Session-Id,Retry-After,X-Request-Id',
+      'access-control-expose-headers': `${EXPOSED},X-Powered`,
       'access-control-max-age': '0',
       'access-control-allow-credentials': 'true',
     })
