@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+import { hashApiKey } from '@mcp-prod/auth'
+import { describe, expect, it } from 'vitest'
+import { readConfig, settings } from '../src/config.js'
+
+const keys = [{ id: 'a', hash: hashApiKey('mcp_a_secret'), principal: 'a', scopes: [] }]
+const API_KEYS = JSON.stringify(keys)
+
+it('explains every setting in .env.example, with its default', () => {
+  const example = new Map(
+    readFileSync('.env.example', 'utf8')
+      .split('\n')
+      .map((line) => /^([A-Z_]+)=(.*)$/.exec(line))
+      .flatMap((match) => (match ? [[match[1], match[2]] as const] : [])),
+  )
+  expect([...example.keys()].sort()).toEqual(Object.keys(settings).sort())
+  const asInExample = readConfig({ ...Object.fromEntries(example), API_KEYS })
+  expect(asInExample).toEqual(readConfig({ API_KEYS }))
+})
+
+describe('a start is refused', () => {
+  it.each([
+    ['API_KEYS', { API_KEYS: '' }, 'is not set'],
+    ['API_KEYS', { API_KEYS: '[]' }, 'at least one'],
+    ['PORT', { PORT: '80 80' }, 'whole number'],
+    ['TRUST_PROXY', { TRUST_PROXY: 'true' }, 'number of proxies'],
+    ['SHUTDOWN_GRACE', { SHUTDOWN_GRACE: '5' }, 'unit'],
+    ['LOG_LEVEL', { LOG_LEVEL: 'inof' }, 'info'],
+  ])('for a wrong %s, saying what is expected', (name, env, expected) => {
+    expect(() => readConfig({ API_KEYS, ...env })).toThrow(
+      new RegExp(`${name}: .*${expected}`, 'i'),
+    )
+  })
+})
