@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const STEP_MS = 20
-/** The most that is given to a reader of stdout or stderr who does not read. */
-const FLUSH_MS = 500
+/** How long a reader of stdout or stderr may take nothing at all before the rest is given up. */
+const STALLED_MS = 2000
 
 /** Looks every 20 ms whether `done`, for at most `timeoutMs`; resolves with what it saw last. */
 export async function until(done: () => boolean, timeoutMs: number): Promise<boolean> {
@@ -18,11 +18,15 @@ export async function until(done: () => boolean, timeoutMs: number): Promise<boo
 /** Waits until stdout and stderr have taken all lines: on a pipe process.exit() would lose those still queued. */
 export async function flushOutput(): Promise<void> {
   await sleep(0) // Loggers hand their last lines on in a later turn.
-  const flushed = [process.stdout, process.stderr].map((stream) => {
-    if (stream.writableLength === 0) return undefined
-    return new Promise((resolve) => stream.once('error', resolve).write('', resolve))
-  })
-  await Promise.race([Promise.all(flushed), sleep(FLUSH_MS)])
+  const waiting = () =>
+    [process.stdout, process.stderr].reduce(
+      (sum, stream) => sum + (stream.destroyed ? 0 : stream.writableLength),
+      0,
+    )
+  for (let left = waiting(); left > 0; left = waiting()) {
+    const before = left
+    if (!(await until(() => waiting() < before, STALLED_MS))) return
+  }
 }
 
 /**
