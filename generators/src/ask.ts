@@ -13,7 +13,10 @@ import { inspectTarget } from './target.js'
 export async function ask(given: Given, from: string, signal: AbortSignal): Promise<Given> {
   const plop = await nodePlop()
   plopfile(plop, {
-    directoryProblem: (directory) => problemOf(resolve(from, directory)),
+    directoryProblem: async (directory) =>
+      directory.startsWith('~')
+        ? 'no shell expands ~ here: write the path out'
+        : problemOf(resolve(from, directory)),
     nameFor: (directory) => basename(resolve(from, directory ?? given.directory)),
   })
   const bypass = questionNames().map((name) => bypassOf(given[name as keyof Given]))
@@ -40,7 +43,7 @@ function ended(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     process.once('beforeExit', () =>
-      reject(new CliError('the input ended: nothing was written', 130)),
+      reject(new CliError('left at a prompt: nothing was written', 130)),
     )
   })
 }

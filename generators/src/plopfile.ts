@@ -45,7 +45,7 @@ export default function plopfile(
       ...(Object.keys(choices) as Choice[]).map((name) => ({
         type: 'list' as const,
         name,
-        message: `Add ${choices[name].about}?`,
+        message: `What to add, ${choices[name].about}:`,
         choices: [...choices[name].values],
       })),
     ],

@@ -1,5 +1,5 @@
 import { type Call, callsOf } from '@mcp-prod/rpc'
-import type { RequestHandler } from 'express'
+import type { Request, RequestHandler } from 'express'
 import { authOf } from './auth-info.js'
 import { bearerChallenge, refuse } from './challenge.js'
 import { checkChallengeOptions, requireOption } from './options.js'
@@ -9,6 +9,8 @@ export interface AuthorizeOptions {
   realm?: string
   /** Where the RFC 9728 metadata is, named in the challenge. */
   resourceMetadataUrl?: string
+  /** Told of every refusal for lack of a scope: for a metric or an audit. Must not throw. @default none */
+  onDenied?: (req: Request) => void
 }
 
 /**
@@ -24,7 +26,7 @@ export function authorize(
   scopesOf: (call: Call) => readonly string[],
   options: AuthorizeOptions = {},
 ): RequestHandler {
-  const { realm = 'mcp', resourceMetadataUrl } = options
+  const { realm = 'mcp', resourceMetadataUrl, onDenied } = options
   requireOption(typeof scopesOf === 'function', 'scopesOf', 'a function', scopesOf)
   checkChallengeOptions(realm, resourceMetadataUrl)
   const unauthenticated = bearerChallenge({ realm, resourceMetadataUrl })
@@ -49,6 +51,7 @@ export function authorize(
       scopes: requiredScopes,
       resourceMetadataUrl,
     } as const
+    onDenied?.(req)
     refuse(req, res, 403, bearerChallenge(challenge), {
       message: 'Forbidden: the token lacks a scope that the request needs',
       data: { requiredScopes },

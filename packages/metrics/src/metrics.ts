@@ -26,7 +26,8 @@ export interface MetricsOptions {
 export interface ToolObservation {
   tool: string
   outcome: string
-  durationMs: number
+  /** How long it took; left out for a call that was refused before it ran. */
+  durationMs?: number
 }
 
 export type ProcessErrorKind = 'unhandledRejection' | 'uncaughtException'

@@ -26,7 +26,7 @@ export function toolMetrics(
   // From 0, so that the first failure of a tool already is an increase.
   for (const tool of tools) for (const outcome of OUTCOMES) calls.inc({ tool, outcome }, 0)
 
-  return function observeTool({ tool, outcome, durationMs }) {
+  return function observeTool({ tool, outcome, durationMs = Number.NaN }) {
     const label = toolOf(tool)
     calls.inc({ tool: label, outcome: outcomeLabel(outcome) })
     // prom-client throws at a NaN, and a metric must never fail a call.

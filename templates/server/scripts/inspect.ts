@@ -9,7 +9,7 @@ const url = `http://127.0.0.1:${process.env.PORT ?? 8080}/mcp`
 const inspector = spawn(
   'npx',
   [
-    ...['-y', '-p', 'node@24', '-p', '@modelcontextprotocol/inspector', 'mcp-inspector'],
+    ...['-y', '-p', 'node@24', '-p', '@modelcontextprotocol/inspector@latest', 'mcp-inspector'],
     ...['--cli', url, '--transport', 'http'],
     ...['--header', `Authorization: Bearer ${process.env.MCP_DEV_API_KEY}`],
     ...(words.includes('--method') ? words : ['--method', 'tools/list', ...words]),

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { parseApiKeys } from '@mcp-prod/auth'
 import {
   byteSize,
+  ConfigError,
   choice,
   duration,
   integer,
-  list,
   loadConfig,
   parsed,
   port,
@@ -13,7 +13,7 @@ import {
   text,
   url, // +upstream
 } from '@mcp-prod/config'
-import { trustProxy } from '@mcp-prod/security'
+import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
 
 /** What every way of running the server reads. */
 const shared = {
@@ -31,17 +31,16 @@ export const settings = {
   ADMIN_PORT: port({ default: 8081 }),
 
   API_KEYS: secret(parsed(parseApiKeys)),
-  ALLOWED_HOSTS: list({ default: ['localhost', '127.0.0.1', '[::1]'] }),
-  ALLOWED_ORIGINS: list({ default: [] }),
+  ALLOWED_HOSTS: parsed(hosts, { default: 'localhost,127.0.0.1,[::1]' }),
+  ALLOWED_ORIGINS: parsed(origins, { default: '' }),
   TRUST_PROXY: parsed(trustProxy, { default: '0' }),
 
-  MAX_BODY: byteSize({ default: '4MiB' }),
+  MAX_BODY: byteSize({ min: '1KiB', default: '4MiB' }),
   IP_LIMIT_PER_MINUTE: integer({ min: 1, default: 600 }),
   PRINCIPAL_LIMIT_PER_MINUTE: integer({ min: 1, default: 300 }),
 
-  SHUTDOWN_GRACE: duration({ default: '5s' }),
-  SHUTDOWN_DRAIN: duration({ default: '20s' }),
-  SHUTDOWN_DEADLINE: duration({ default: '30s' }),
+  SHUTDOWN_GRACE: duration({ max: '1h', default: '5s' }),
+  SHUTDOWN_DRAIN: duration({ max: '1h', default: '20s' }),
 }
 
 export type Config = ReturnType<typeof readConfig>
@@ -57,7 +56,39 @@ export function readSharedConfig(env: NodeJS.ProcessEnv = process.env) {
   return loadConfig(shared, { env })
 }
 
-/** Reads .env into the environment for development. In production the platform sets the environment. */
+/** What `read` gives, or the faults on stderr and the end of the process. */
+export function orExit<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}
+
+/** Reads this project's .env into the environment. In production the platform sets the environment. */
 export function loadDevelopmentEnv(): void {
-  if (process.env.NODE_ENV !== 'production' && existsSync('.env')) process.loadEnvFile('.env')
+  const file = new URL('../.env', import.meta.url)
+  if (process.env.NODE_ENV !== 'production' && existsSync(file)) process.loadEnvFile(file)
+}
+
+// The middleware that will use them says what is wrong with them, here, where every fault is listed.
+function hosts(text: string): string[] {
+  const hosts = items(text)
+  hostGuard({ hosts })
+  return hosts
+}
+
+function origins(text: string): string[] {
+  const origins = items(text)
+  corsAllowlist(origins)
+  return origins
+}
+
+function items(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
 }

@@ -67,6 +67,8 @@ describe('a request is refused', () => {
     expect((await post(callOf('summarize_numbers'), lying, app.keyWithoutScopes)).status).toBe(403)
     const batch = [callOf('countdown'), callOf('summarize_numbers')]
     expect((await post(batch, {}, app.keyWithoutScopes)).status).toBe(403)
+    const counted = await app.metrics.registry.metrics()
+    expect(counted).toContain('{tool="summarize_numbers",outcome="denied"} 3')
   })
 
   it.each([

@@ -3,11 +3,11 @@ import { type Logger, requestLog } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
-import { type Call, jsonBody } from '@mcp-prod/rpc'
+import { type Call, callsOf, jsonBody } from '@mcp-prod/rpc'
 import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
 import { createToolServer, toolHandler } from '@mcp-prod/tools'
-import express from 'express'
+import express, { type Request } from 'express'
 import type { Config } from './config.js'
 import { name, version } from './identity.js'
 import type { Services } from './services.js'
@@ -39,6 +39,14 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
     { onError: (error) => logger.debug('refused by the protocol', { error }) },
   )
 
+  /** Counts the calls of a request that was refused before any of them ran. */
+  const countRefused = (outcome: 'denied' | 'limited') => (req: Request) => {
+    for (const call of callsOf(req)) {
+      const tool = toolOf(call)
+      if (tool) metrics.observeTool({ tool: tool.name, outcome })
+    }
+  }
+
   const app = express()
   app.set('trust proxy', config.TRUST_PROXY)
   app.set('query parser', false)
@@ -55,10 +63,11 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
     '/mcp',
     authenticate(apiKeys(config.API_KEYS)),
     jsonBody({ maxBytes: config.MAX_BODY }),
-    authorize((call) => toolOf(call)?.scopes ?? []),
+    authorize((call) => toolOf(call)?.scopes ?? [], { onDenied: countRefused('denied') }),
     limitByPrincipal({
       limit: config.PRINCIPAL_LIMIT_PER_MINUTE,
       costOf: (call) => toolOf(call)?.weight ?? 1,
+      onLimited: countRefused('limited'),
     }),
     mcp.middleware,
   )

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ConfigError, printConfig } from '@mcp-prod/config'
+import { printConfig } from '@mcp-prod/config'
 import { createLogger } from '@mcp-prod/logging'
 import { createMetrics } from '@mcp-prod/metrics'
 import { handleProcessErrors } from '@mcp-prod/recovery'
@@ -10,7 +10,7 @@ import { createServer } from '@mcp-prod/security'
 import { createShutdown } from '@mcp-prod/shutdown'
 import { createAdmin } from './admin.js'
 import { createApp } from './app.js'
-import { type Config, loadDevelopmentEnv, readConfig, settings } from './config.js'
+import { type Config, loadDevelopmentEnv, orExit, readConfig, settings } from './config.js'
 import { name, version } from './identity.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
@@ -18,8 +18,9 @@ import { tools } from './tools/index.js'
 loadDevelopmentEnv()
 if (process.argv.includes('--print-config')) {
   process.stdout.write(`${printConfig(settings)}\n`)
+  orExit(readConfig)
 } else {
-  await main(readConfigOrExit())
+  await main(orExit(readConfig))
 }
 
 async function main(config: Config) {
@@ -28,7 +29,8 @@ async function main(config: Config) {
     logger,
     graceMs: config.SHUTDOWN_GRACE,
     drainTimeoutMs: config.SHUTDOWN_DRAIN,
-    deadlineMs: config.SHUTDOWN_DEADLINE,
+    // What is left for hooks and open sockets.
+    deadlineMs: config.SHUTDOWN_GRACE + config.SHUTDOWN_DRAIN + 5_000,
     isStream: (req) => req.method === 'GET' || callsOf(req)[0]?.method === 'subscriptions/listen',
   })
   // First of all, so that a signal or an error during start-up ends the process in order too.
@@ -48,8 +50,8 @@ async function main(config: Config) {
   const server = createServer(app)
   shutdown.addServer(admin, { last: true })
   shutdown.addServer(server)
-  const adminUrl = await listen(admin, config.ADMIN_HOST, config.ADMIN_PORT)
-  const url = await listen(server, config.HOST, config.PORT)
+  const adminUrl = await listen(admin, 'ADMIN_PORT', config.ADMIN_HOST, config.ADMIN_PORT)
+  const url = await listen(server, 'PORT', config.HOST, config.PORT)
   started = true
   logger.info('listening', {
     url: `${url}/mcp`,
@@ -59,19 +61,11 @@ async function main(config: Config) {
   })
 }
 
-async function listen(server: Server, host: string, port: number): Promise<string> {
+async function listen(server: Server, setting: string, host: string, port: number) {
   server.listen(port, host)
-  await once(server, 'listening')
+  await once(server, 'listening').catch((cause: Error) => {
+    throw new Error(`cannot listen on ${host}:${port}, as ${setting} says: ${cause.message}`)
+  })
   const { address, port: actual, family } = server.address() as AddressInfo
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
-}
-
-function readConfigOrExit(): Config {
-  try {
-    return readConfig()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
 }

@@ -1,7 +1,7 @@
 import { createLogger } from '@mcp-prod/logging'
 import { createToolServer } from '@mcp-prod/tools'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
-import { loadDevelopmentEnv, readSharedConfig } from './config.js'
+import { loadDevelopmentEnv, orExit, readSharedConfig } from './config.js'
 import { name, version } from './identity.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
@@ -9,7 +9,7 @@ import { tools } from './tools/index.js'
 // The same tools for a client that starts this process itself. stdout belongs to the protocol, so logs go to stderr.
 // There is no caller to authenticate: whoever started the process already has its rights.
 loadDevelopmentEnv()
-const config = readSharedConfig()
+const config = orExit(readSharedConfig)
 const logger = createLogger({
   level: config.LOG_LEVEL,
   service: name,

@@ -21,10 +21,13 @@ it('explains every setting in .env.example, with its default', () => {
 describe('a start is refused', () => {
   it.each([
     ['API_KEYS', { API_KEYS: '' }, 'is not set'],
-    ['API_KEYS', { API_KEYS: '[]' }, 'at least one'],
+    ['API_KEYS', { API_KEYS: '[]' }, 'list is empty'],
     ['PORT', { PORT: '80 80' }, 'whole number'],
     ['TRUST_PROXY', { TRUST_PROXY: 'true' }, 'number of proxies'],
     ['SHUTDOWN_GRACE', { SHUTDOWN_GRACE: '5' }, 'unit'],
+    ['ALLOWED_HOSTS', { ALLOWED_HOSTS: '*' }, 'exact hosts'],
+    ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'https://a.example/path' }, 'origin'],
+    ['MAX_BODY', { MAX_BODY: '0B' }, '1KiB'],
     ['LOG_LEVEL', { LOG_LEVEL: 'inof' }, 'info'],
   ])('for a wrong %s, saying what is expected', (name, env, expected) => {
     expect(() => readConfig({ API_KEYS, ...env })).toThrow(
