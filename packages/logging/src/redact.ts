@@ -25,7 +25,7 @@ const BEARER =
   /\b(bearer(?:\s|%20|\+){1,8})(?!(?:tokens?|auth(?:entication|orization)?|scheme|challenge|realm|scope|error|resource_metadata)(?:="|(?![\w.~+/=-])))[\w.~+/=-]+/gi
 // Lower-case words after "basic" are prose, base64 is not.
 const BASIC = /\b((?:[Bb]asic|BASIC)(?:\s|%20|\+){1,8})(?=[a-z+/]*[A-Z0-9=])[\w+/=-]+/g
-const API_KEY = /(mcp_[A-Za-z0-9-]{1,64}_)[\w-]+/g
+const API_KEY = /(mcp(?:_|%5f)[A-Za-z0-9-]{1,64}(?:_|%5f))[\w%-]+/gi
 // A JWS or JWE has two dots or more; text that was cut may have lost all but the first.
 const JWT = /eyJ[\w-]*(?:\.[\w-]*){0,4}/g
 

@@ -60,9 +60,15 @@ export function notFound(options: Pick<RecoverOptions, 'isRpc'> = {}): RequestHa
   const { isRpc = isMcpRoute } = options
 
   return function notFoundMiddleware(req, res) {
+    // Nobody will read it, so its sender must not go on.
+    if (!req.complete && hasBody(req)) res.set('Connection', 'close')
     if (isRpc(req)) sendRpcError(req, res, 404, { code: 404, message: 'Not Found' })
     else res.status(404).json({ error: 'not_found' })
   }
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 }
 
 /** Names of headers that described the answer which failed, and may hold something of it. */

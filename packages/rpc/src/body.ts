@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express'
 import type { RpcError } from './error.js'
+import { excessOf } from './measure.js'
 import { unsupportedMedia } from './media.js'
-import { nestsDeeperThan } from './nesting.js'
 import { positiveInteger } from './options.js'
 import { readBytes } from './read.js'
 import { refuseUpload } from './refuse.js'
@@ -11,6 +11,10 @@ export interface JsonBodyOptions {
   maxBytes?: number
   /** Deepest nesting of objects and arrays accepted, in levels. @default 64 */
   maxDepth?: number
+  /** Most members that all objects of the body may have together. @default 10000 */
+  maxKeys?: number
+  /** Most members and items that all objects and arrays may have together. @default 100000 */
+  maxItems?: number
   /** Most entries a JSON-RPC batch may have. @default 100 */
   maxBatch?: number
 }
@@ -24,16 +28,19 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 /**
  * Reads the body of a POST into `req.body`, once, and refuses what is no JSON-RPC message with JSON-RPC:
  * 415 for another media type, charset or a compressed body; 413 over `maxBytes`; -32700 for bad UTF-8 or JSON;
- * -32600 for an empty body, a scalar, or one over `maxDepth` or `maxBatch`.
+ * -32600 for an empty body, a scalar, or one over `maxDepth`, `maxKeys`, `maxItems` or `maxBatch`.
  * A body refused before its end is answered at once and the connection closed. A body that another parser has put
  * into `req.body` is checked for its shape and batch size only. Anything but POST passes untouched.
  *
  * @throws TypeError `ERR_RPC_OPTION` when an option is not a positive integer.
  */
 export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
-  const { maxBytes = 4 * 1024 * 1024, maxDepth = 64, maxBatch = 100 } = options
+  const { maxBytes = 4 * 1024 * 1024, maxBatch = 100 } = options
+  const { maxDepth = 64, maxKeys = 10_000, maxItems = 100_000 } = options
   positiveInteger('maxBytes', maxBytes)
   positiveInteger('maxDepth', maxDepth)
+  positiveInteger('maxKeys', maxKeys)
+  positiveInteger('maxItems', maxItems)
   positiveInteger('maxBatch', maxBatch)
 
   async function read(req: Request): Promise<Refusal | undefined> {
@@ -47,9 +54,8 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
     let body: unknown
     try {
       const text = utf8.decode(bytes)
-      if (nestsDeeperThan(text, maxDepth)) {
-        return invalidRequest(`the body nests deeper than ${maxDepth} levels`)
-      }
+      const excess = excessOf(text, { maxDepth, maxKeys, maxItems })
+      if (excess) return invalidRequest(`the body ${excess}`)
       body = JSON.parse(text)
     } catch {
       return refusal(400, -32700, 'Parse error: the body is not valid JSON in UTF-8')
@@ -60,11 +66,19 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
   }
 
   return async function jsonBodyMiddleware(req, res, next) {
-    if (req.method !== 'POST') return next()
+    if (req.method !== 'POST') {
+      // Nobody will read it, so its sender must not go on.
+      if (!req.complete && hasBody(req)) res.set('Connection', 'close')
+      return next()
+    }
     const refused = req.body === undefined ? await read(req) : wrongShape(req.body, maxBatch)
     if (refused) refuseUpload(req, res, refused.status, refused, maxBytes)
     else next()
   }
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 }
 
 function wrongShape(body: unknown, maxBatch: number): Refusal | undefined {

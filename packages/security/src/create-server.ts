@@ -5,6 +5,7 @@ import { appClasses } from './app-classes.js'
 import { onCheckContinue } from './check-continue.js'
 import { onClientError } from './client-error.js'
 import { milliseconds, refuse, wholeNumber } from './options.js'
+import { boundPipelining } from './pipelined.js'
 
 export interface TlsOptions {
   /** Private key, PEM. */
@@ -85,6 +86,7 @@ export function createServer(
   // Node drops headers after the 2,000th in silence: what stands in front would have seen another request.
   server.maxHeadersCount = 0
   server.maxConnections = maxConnections
+  boundPipelining(server)
   return server.on('clientError', onClientError).on('checkContinue', onCheckContinue)
 }
 

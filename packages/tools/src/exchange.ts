@@ -76,6 +76,8 @@ function headersOf(req: ExpressRequest): Headers {
 /** Writes the answer: JSON in one piece with its length, a stream piece by piece as fast as the client takes it. */
 async function send(response: Response, res: ExpressResponse, gone: AbortSignal): Promise<void> {
   const headers = Object.fromEntries(response.headers)
+  // Whether the connection stays open is for this server to say: while it drains, it does not.
+  delete headers.connection
   if (!response.body || gone.aborted) {
     res.writeHead(response.status, headers).end()
     return

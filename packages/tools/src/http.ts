@@ -1,3 +1,4 @@
+import { sendRpcError } from '@mcp-prod/rpc'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import {
   createMcpHandler,
@@ -42,7 +43,13 @@ export function toolHandler(
   })
   const serveUnparsed = toNodeHandler(handler, { onerror: onError })
 
+  let closed = false
   async function mcpMiddleware(...[req, res]: Parameters<RequestHandler>): Promise<void> {
+    if (closed) {
+      res.set({ 'Retry-After': '1', Connection: 'close' })
+      sendRpcError(req, res, 503, { code: 503, message: 'The server is shutting down' })
+      return
+    }
     if (req.body === undefined) await serveUnparsed(req, res)
     else await exchange(handler, req, res)
   }
@@ -50,6 +57,9 @@ export function toolHandler(
   return {
     middleware: mcpMiddleware,
     notify: handler.notify,
-    close: () => handler.close(),
+    close() {
+      closed = true
+      return handler.close()
+    },
   }
 }

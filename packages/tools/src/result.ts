@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import { isInputRequiredResult } from '@modelcontextprotocol/server'
+import { isCallToolResult, isInputRequiredResult } from '@modelcontextprotocol/server'
 import type { Tool } from './define.js'
 
 /** An answer that says in words what went wrong, for the model to read and act on. */
@@ -18,7 +18,12 @@ export async function toResult(tool: Tool, value: unknown): Promise<CallToolResu
   if (isInputRequiredResult(value)) return value as unknown as CallToolResult
   if (tool.output === undefined) {
     if (typeof value === 'string') return { content: [{ type: 'text', text: value }] }
-    return value as CallToolResult
+    // Found out here, where it can still be masked: later the SDK would answer with its text, or not at all.
+    if (!isCallToolResult(value) || !Array.isArray(value.content)) {
+      throw new Error(`tool "${tool.name}" returned neither text nor a CallToolResult`)
+    }
+    JSON.stringify(value)
+    return value
   }
   const parsed = await tool.output['~standard'].validate(value)
   if (parsed.issues)

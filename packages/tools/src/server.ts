@@ -62,7 +62,10 @@ export function createToolServer(
   }
   const listings = tools.map((tool) => tool.listing)
   const info = { name, version }
-  const serverOptions = { capabilities: { tools: {} }, ...(instructions && { instructions }) }
+  const serverOptions = {
+    capabilities: { tools: { listChanged: true } },
+    ...(instructions && { instructions }),
+  }
   const mirrored = new Map(
     tools
       .filter((tool) => mirrorsHeaders(tool.listing.inputSchema))
@@ -88,6 +91,7 @@ export function createToolServer(
     const wrapper =
       mirrored.size > 0 ? new HeaderCheckedServer(info, serverOptions, mirrored) : undefined
     const server = wrapper?.server ?? new Server(info, serverOptions)
+    server.onerror = (error) => logger.warn('protocol error', { error })
     server.setRequestHandler('tools/list', () => ({ tools: listings }) as never)
     server.setRequestHandler('tools/call', (request, context) =>
       onCallRequest(request, server, context),

@@ -62,6 +62,15 @@ it('gives the body to a handler that reads it after all', async () => {
   expect(await (await send({ a: 1 })).json()).toEqual(['{"a":1}', { a: 1 }, '{"a":1}'])
 })
 
+it('leaves it to the server whether the connection stays open', async () => {
+  const { send } = await serve(async () => {
+    const headers = { 'content-type': 'text/event-stream', connection: 'keep-alive' }
+    return new Response('data: 1\n\n', { headers })
+  })
+  const response = await send({}, { connection: 'close' })
+  expect(response.headers.get('connection')).toBe('close')
+})
+
 it('answers without a body where there is none', async () => {
   const { send } = await serve(async () => new Response(null, { status: 202 }))
   const response = await send({})

@@ -108,3 +108,9 @@ export function modernCall(name: string, args: object, headers: Record<string, s
     },
   }
 }
+
+/** The same call as a client of the revisions before sends it: no envelope, no headers. */
+export function legacyCall(name: string, args: object) {
+  const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } }
+  return { body, headers: {} }
+}

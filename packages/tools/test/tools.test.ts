@@ -3,7 +3,7 @@ import { InMemoryTransport } from '@modelcontextprotocol/server'
 import { describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { createToolServer, defineTool, ToolError } from '../src/index.js'
-import { clients, connect, info, modernCall, post, serve } from './support.js'
+import { clients, connect, info, legacyCall, modernCall, post, serve } from './support.js'
 
 const add = defineTool({
   name: 'add',
@@ -112,9 +112,9 @@ describe('masking', () => {
     ['undefined', undefined],
   ])('hides %s, to the last byte', async (_, thrown) => {
     const { url } = await serve([failing(thrown)])
-    const { body, headers } = modernCall('fail', {})
-    for (const given of [headers, {}]) {
-      const { text } = await post(url, body, given as Record<string, string>)
+    for (const { body, headers } of [modernCall('fail', {}), legacyCall('fail', {})]) {
+      const { text } = await post(url, body, headers)
+      expect(text).toContain('correlation id')
       expect(text).not.toContain('hunter2')
       expect(text).not.toMatch(/at .*\.(ts|js)/)
     }
@@ -150,6 +150,35 @@ describe('masking', () => {
     expect(text).not.toContain('expected-secret')
     expect(events[0]?.outcome).toBe('error')
   })
+})
+
+describe('a result that is none', () => {
+  const circular: Record<string, unknown> = { content: [] }
+  circular.self = circular
+  it.each<[string, unknown]>([
+    ['circular', circular],
+    ['with a BigInt', { content: [], structuredContent: { n: 1n } }],
+    ['with a content item of no kind', { content: [{ type: 'secret', password: 'hunter2' }] }],
+    ['of another shape', { password: 'hunter2' }],
+    ['undefined', undefined],
+  ])(
+    'is masked when it is %s, in both eras, and never leaves the caller waiting',
+    async (_, value) => {
+      const odd = defineTool({
+        name: 'odd',
+        description: 'Returns something odd',
+        input: z.object({}),
+        run: () => value as never,
+      })
+      const { url, events } = await serve([odd])
+      for (const { body, headers } of [modernCall('odd', {}), legacyCall('odd', {})]) {
+        const { text } = await post(url, body, headers)
+        expect(text).toContain('correlation id')
+        expect(text).not.toContain('hunter2')
+      }
+      expect(events.map((event) => event.outcome)).toEqual(['error', 'error'])
+    },
+  )
 })
 
 describe('ending a call', () => {
@@ -333,6 +362,43 @@ describe('protocol', () => {
     expect((await post(url, true_.body, true_.headers)).text).toContain('ran')
     const other = modernCall('add', { a: 1 })
     expect((await post(url, other.body, other.headers)).text).toContain('"sum":2')
+  })
+
+  it('keeps a subscription open, tells it of changes, and ends it when closed', async () => {
+    const { url, mcp } = await serve([add])
+    const { body, headers } = modernCall('add', {})
+    const { _meta } = body.params
+    const params = { _meta, notifications: { toolsListChanged: true } }
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...headers,
+        'mcp-method': 'subscriptions/listen',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params }),
+    })
+    let text = ''
+    const reading = (async () => {
+      const decoder = new TextDecoder()
+      for await (const chunk of response.body ?? []) text += decoder.decode(chunk)
+    })()
+    await vi.waitFor(() => expect(text).toContain('acknowledged'))
+    mcp.notify.toolsChanged()
+    await vi.waitFor(() => expect(text).toContain('notifications/tools/list_changed'))
+    await mcp.close()
+    await reading
+    expect(text).toContain('"resultType":"complete"')
+  })
+
+  it('refuses with 503 after it was closed', async () => {
+    const { url, mcp } = await serve([add])
+    await mcp.close()
+    const { body, headers } = modernCall('add', { a: 1 })
+    const refused = await post(url, body, headers)
+    expect(refused.status).toBe(503)
+    expect(JSON.parse(refused.text)).toMatchObject({ id: 1, error: { code: 503 } })
   })
 
   it('serves a connection that lasts, as stdio does', async () => {

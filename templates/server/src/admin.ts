@@ -2,7 +2,7 @@ import { type Check, dependencyChecks, live, ready } from '@mcp-prod/health'
 import type { Logger } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import { notFound, recover } from '@mcp-prod/recovery'
-import { securityHeaders } from '@mcp-prod/security'
+import { hostGuard, securityHeaders } from '@mcp-prod/security'
 import express from 'express'
 
 export interface AdminParts {
@@ -11,10 +11,12 @@ export interface AdminParts {
   metrics: Metrics
   /** Why no traffic should come just now: starting or draining. */
   blockedBy: () => string | undefined
+  /** Names it may be asked by; any when empty, as probes and scrapers ask by address. */
+  hosts: readonly string[]
 }
 
 /** The private port: probes for the platform and metrics for Prometheus. Never expose it to the internet. */
-export function createAdmin({ checks, logger, metrics, blockedBy }: AdminParts) {
+export function createAdmin({ checks, logger, metrics, blockedBy, hosts }: AdminParts) {
   const report = dependencyChecks(checks, {
     onChange: (check, status, error) =>
       status === 'up'
@@ -24,6 +26,7 @@ export function createAdmin({ checks, logger, metrics, blockedBy }: AdminParts) 
 
   const app = express()
   app.use(securityHeaders())
+  app.use(hostGuard({ hosts, dangerouslyAnyHost: hosts.length === 0 }))
   app.get('/health', live(report))
   app.get('/ready', ready(report, { blockedBy }))
   app.get('/metrics', metrics.handler)

@@ -46,7 +46,9 @@ async function main(config: Config) {
 
   let started = false
   const blockedBy = () => (shutdown.draining ? 'draining' : started ? undefined : 'starting')
-  const admin = createServer(createAdmin({ checks, logger, metrics, blockedBy }))
+  // On a developer's machine a web page could reach it through a rebound name.
+  const hosts = config.ADMIN_HOST === '127.0.0.1' ? ['localhost', '127.0.0.1'] : []
+  const admin = createServer(createAdmin({ checks, logger, metrics, blockedBy, hosts }))
   const server = createServer(app)
   shutdown.addServer(admin, { last: true })
   shutdown.addServer(server)

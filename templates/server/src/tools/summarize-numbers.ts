@@ -37,5 +37,6 @@ function percentile(sorted: readonly number[], share: number): number {
   const rank = share * (sorted.length - 1)
   const below = sorted[Math.floor(rank)] ?? Number.NaN
   const above = sorted[Math.ceil(rank)] ?? Number.NaN
-  return below + (above - below) * (rank % 1)
+  // Weighed apart: the difference of two large numbers may be infinite.
+  return below * (1 - (rank % 1)) + above * (rank % 1)
 }

@@ -1,4 +1,6 @@
+import { Console } from 'node:console'
 import { createLogger } from '@mcp-prod/logging'
+import { handleProcessErrors } from '@mcp-prod/recovery'
 import { createToolServer } from '@mcp-prod/tools'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { loadDevelopmentEnv, orExit, readSharedConfig } from './config.js'
@@ -8,6 +10,7 @@ import { tools } from './tools/index.js'
 
 // The same tools for a client that starts this process itself. stdout belongs to the protocol, so logs go to stderr.
 // There is no caller to authenticate: whoever started the process already has its rights.
+globalThis.console = new Console(process.stderr, process.stderr)
 loadDevelopmentEnv()
 const config = orExit(readSharedConfig)
 const logger = createLogger({
@@ -31,13 +34,14 @@ const connection = serveStdio(
   { onerror: (error) => logger.warn('stdio connection', { error }) },
 )
 
-async function stop() {
+async function stop(reason: string, exitCode = 0) {
+  logger.debug('stopping', { reason })
   stopping.abort()
   await connection.close()
   await close()
   await logger.flush()
-  process.exit(0)
+  process.exit(exitCode)
 }
-process.once('SIGTERM', stop)
-process.once('SIGINT', stop)
-process.stdin.once('close', stop)
+handleProcessErrors({ logger, stop })
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal))
+process.stdin.once('close', () => stop('stdin closed'))
