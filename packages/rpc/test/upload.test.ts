@@ -99,12 +99,12 @@ describe('an upload that never ends', () => {
     const started = performance.now()
     const upload = uploadForEver(socket)
     await until('"code":413')
-    expect(performance.now() - started).toBeLessThan(500)
+    expect(performance.now() - started).toBeLessThan(2000)
     expect(received()).toMatch(tooLarge)
     await upload
     expect(performance.now() - started).toBeLessThan(3000)
-    // Twice the cap, one read of the socket on top, and the framing.
-    expect(serverSide?.bytesRead).toBeLessThan(2 * MAX + 3 * 0x10000)
+    // Twice the cap, what the socket and the request buffer on top (64 KiB each since Node 22), and the framing.
+    expect(serverSide?.bytesRead).toBeLessThan(2 * MAX + 4 * 0x10000)
     expect(server.listening).toBe(true)
   })
 

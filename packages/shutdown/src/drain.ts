@@ -4,7 +4,7 @@ import { routesOf } from './requests.js'
 import type { ServerGroup } from './servers.js'
 import { until } from './wait.js'
 
-/** For answers of work that the signal has stopped, and for connections to end once nothing is in flight. */
+/** For answers of work that the signal has stopped, bodies to arrive, connections to end once nothing is in flight. */
 export const LAST_MS = 1_000
 
 export interface DrainTimes {
@@ -12,7 +12,10 @@ export interface DrainTimes {
   drainTimeoutMs: number
 }
 
-/** From the grace to the last answer. Resolves with whether every request in flight was answered. */
+/**
+ * From the grace to the last answer. Resolves with whether every request in flight was answered; one whose body
+ * keeps us waiting is not in flight.
+ */
 export async function drain(
   servers: ServerGroup,
   work: AbortController,
@@ -22,14 +25,26 @@ export async function drain(
   if (servers.listening()) await sleep(graceMs)
   servers.stopAccepting()
   const answered = () => {
+    endUploads(servers, LAST_MS, log)
     servers.closeIdle()
     return servers.requests.inFlight().length === 0
   }
   const inTime = await until(answered, drainTimeoutMs)
   work.abort(new Error('The server is shutting down'))
   if (inTime || (await until(answered, LAST_MS))) return true
-  log('error', 'shutdown: requests cut off', { requests: routesOf(servers.requests.inFlight()) })
+  endUploads(servers, 0, log)
+  const cutOff = servers.requests.inFlight()
+  if (cutOff.length === 0) return true
+  log('error', 'shutdown: requests cut off', { requests: routesOf(cutOff) })
   return false
+}
+
+/** Who never sends the rest of a body would hold the drain, and no call of his is lost. */
+function endUploads(servers: ServerGroup, limitMs: number, log: Log): void {
+  const ended = servers.requests.endUploads(limitMs)
+  if (ended.length > 0) {
+    log('info', 'shutdown: incomplete requests closed', { requests: routesOf(ended) })
+  }
 }
 
 /** Ends what is left once nothing is in flight: streams nobody ended, keep-alive and upgraded connections. */

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Request, Response } from 'express'
+import { openResponses } from './open.js'
+import { watchUploads } from './uploads.js'
 
 export type IsStream = (req: Request, res: Response) => boolean
 
@@ -7,23 +9,13 @@ export type Requests = ReturnType<typeof trackRequests>
 
 /** The requests that are being answered. */
 export function trackRequests(isStream: IsStream) {
-  const open = new Set<Response>()
-  const lastOn = new WeakMap<Socket, Response>()
+  const open = openResponses()
+  const sayClose = closeSayer()
+  const uploads = watchUploads()
   let draining = false
 
-  function release(this: Response) {
-    open.delete(this)
-  }
-
-  function sayClose(res: Response) {
-    const earlier = lastOn.get(res.req.socket)
-    // Pipelined requests: after an answer that says `close` the client would not read the next one.
-    if (earlier && !earlier.headersSent) earlier.removeHeader('Connection')
-    lastOn.set(res.req.socket, res)
-    if (!res.headersSent) res.setHeader('Connection', 'close')
-  }
-
   function isWaitedFor(res: Response) {
+    if (uploads.isOverdue(res)) return false
     try {
       return !isStream(res.req, res)
     } catch {
@@ -33,21 +25,40 @@ export function trackRequests(isStream: IsStream) {
 
   return {
     add(res: Response) {
-      // A response that is closed emits `close` no more and would be counted for ever.
-      if (open.has(res) || res.closed) return
-      open.add(res)
-      res.once('close', release)
-      if (draining) sayClose(res)
+      if (open.add(res) && draining) sayClose(res)
     },
     /** From now on each answer says `Connection: close`, also one begun before, unless its headers are sent. */
     drain() {
       draining = true
-      for (const res of open) sayClose(res)
+      for (const res of open.all) sayClose(res)
     },
-    /** What the drain waits for: everything open but streams. */
-    inFlight: () => [...open].filter(isWaitedFor),
+    /**
+     * Stops waiting for requests whose body is arriving since `limitMs` without an end. Closes and returns those
+     * with no other on their socket. Call it again and again.
+     */
+    endUploads(limitMs: number): Response[] {
+      uploads.look(open.all, limitMs)
+      const ended = [...open.all].filter(
+        (res) => uploads.isOverdue(res) && open.isAlone(res) && !res.req.socket.destroyed,
+      )
+      for (const { req } of ended) req.socket.destroy()
+      return ended
+    },
+    /** What the drain waits for: everything open but streams and overdue uploads. */
+    inFlight: () => [...open.all].filter(isWaitedFor),
     /** Whether bytes of an answer that has ended are still on their way. */
-    flushing: () => [...open].some((res) => res.writableEnded && !res.writableFinished),
+    flushing: () => [...open.all].some((res) => res.writableEnded && !res.writableFinished),
+  }
+}
+
+function closeSayer() {
+  const lastOn = new WeakMap<Socket, Response>()
+  return function sayClose(res: Response) {
+    const earlier = lastOn.get(res.req.socket)
+    // Pipelined requests: after an answer that says `close` the client would not read the next one.
+    if (earlier && !earlier.headersSent) earlier.removeHeader('Connection')
+    lastOn.set(res.req.socket, res)
+    if (!res.headersSent) res.setHeader('Connection', 'close')
   }
 }
 

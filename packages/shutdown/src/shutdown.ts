@@ -35,7 +35,10 @@ export interface Shutdown {
    * `exitCode` is 0 to 255, anything else counts as 1. @default 0
    */
   stop(reason: string, exitCode?: number): Promise<void>
-  /** Handles the signals from now on: call it first in the program. A second signal exits at once with 128 + n. */
+  /**
+   * Handles the signals from now on: call it first in the program. A second signal exits at once with 128 + n,
+   * unless it comes within 50 ms of the first.
+   */
   listen(): void
 }
 

@@ -1,7 +1,10 @@
 import { constants } from 'node:os'
 
-/** `tsx watch` and `node --watch` pass on what the terminal has already sent: one key press, two signals. */
-const SAME_PRESS_MS = 50
+/**
+ * `tsx watch` and `node --watch` pass on what the terminal has already sent, and supervisors send SIGTERM and SIGINT
+ * together: one wish, two signals.
+ */
+const SAME_WISH_MS = 50
 
 /** Handles `signals` until the returned function is called. */
 export function onSignals(
@@ -9,14 +12,14 @@ export function onSignals(
   first: (signal: NodeJS.Signals) => void,
   again: (signal: NodeJS.Signals, exitCode: number) => void,
 ): () => void {
-  let seen: { signal: NodeJS.Signals; at: number } | undefined
+  let firstAt: number | undefined
 
   function onSignal(signal: NodeJS.Signals) {
     const at = performance.now()
-    if (!seen) {
-      seen = { signal, at }
+    if (firstAt === undefined) {
+      firstAt = at
       first(signal)
-    } else if (signal !== seen.signal || at - seen.at > SAME_PRESS_MS) {
+    } else if (at - firstAt > SAME_WISH_MS) {
       again(signal, 128 + constants.signals[signal])
     }
   }

@@ -533,23 +533,33 @@ describe('listen', () => {
   })
 })
 
-describe('a signal that comes twice', () => {
-  it('within milliseconds, as node --watch sends it, is one; later it exits at once', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] })
-    closers.push(() => vi.useRealTimers())
-    const exits: number[] = []
-    const shutdown = createShutdown({ signals: ['SIGUSR2'], exit: (code) => exits.push(code) })
-    shutdown.onClose('forever', () => sleep(200))
-    shutdown.listen()
-    process.emit('SIGUSR2', 'SIGUSR2')
-    vi.advanceTimersByTime(50)
-    process.emit('SIGUSR2', 'SIGUSR2')
-    expect(shutdown.draining).toBe(true)
-    expect(exits).toEqual([])
-    vi.advanceTimersByTime(1)
-    process.emit('SIGUSR2', 'SIGUSR2')
-    expect(exits).toEqual([128 + constants.signals.SIGUSR2])
-  })
+describe('two signals', () => {
+  it.each([
+    ['SIGUSR2', 'SIGUSR2'],
+    ['SIGUSR2', 'SIGWINCH'],
+  ] as const)(
+    '%s and %s within milliseconds are one; later the second exits at once',
+    async (first, second) => {
+      vi.useFakeTimers({ toFake: ['performance'] })
+      closers.push(() => vi.useRealTimers())
+      const exits: number[] = []
+      const shutdown = createShutdown({
+        signals: [...new Set([first, second])],
+        exit: (code) => exits.push(code),
+      })
+      shutdown.onClose('forever', () => sleep(200))
+      shutdown.listen()
+      process.emit(first, first)
+      vi.advanceTimersByTime(50)
+      process.emit(second, second)
+      expect(shutdown.draining).toBe(true)
+      expect(exits).toEqual([])
+      vi.advanceTimersByTime(1)
+      process.emit(second, second)
+      expect(exits).toEqual([128 + constants.signals[second]])
+      await shutdown.stop('test')
+    },
+  )
 })
 
 describe('options', () => {
