@@ -18,7 +18,7 @@ export function parsed<Value, const O extends FieldOptions<string>>(
       return parse(text)
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it is not usable'
-      const params = new Refused(why.replace(/^@[\w-]+\/[\w-]+: /, '').replace(/\s+/g, ' '))
+      const params = new Refused(inShort(why))
       context.issues.push({ code: 'custom', input: text, message: 'is refused', params })
       return z.NEVER
     }
@@ -31,4 +31,12 @@ export function parsed<Value, const O extends FieldOptions<string>>(
     throw wrongOption(`the default of parsed is refused: ${String(cause)}`)
   }
   return withDefaultText(schema.prefault(unset), unset) as Field<Value, O>
+}
+
+/** On one line, without the package that says it and the value, which the fault shows itself where it may. */
+function inShort(why: string): string {
+  return why
+    .replace(/^@[\w-]+\/[\w-]+: /, '')
+    .replace(/\s+/g, ' ')
+    .replace(/[,;] got ".*"$/, '')
 }

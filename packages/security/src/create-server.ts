@@ -6,6 +6,7 @@ import { onCheckContinue } from './check-continue.js'
 import { onClientError } from './client-error.js'
 import { milliseconds, refuse, wholeNumber } from './options.js'
 import { boundPipelining } from './pipelined.js'
+import { closeStalled } from './stalled.js'
 
 export interface TlsOptions {
   /** Private key, PEM. */
@@ -26,6 +27,8 @@ export interface CreateServerOptions {
    * that closes first must be the balancer, or it sends requests into closing connections (502). @default 65000
    */
   keepAliveTimeoutMs?: number
+  /** Milliseconds for which a client may take nothing of an answer that waits for it. @default 60000 */
+  sendTimeoutMs?: number
   /** Open connections; further ones are closed at once. @default 10000 */
   maxConnections?: number
   /** Bytes of request line and headers together. @default 16384 */
@@ -34,7 +37,7 @@ export interface CreateServerOptions {
 
 /**
  * An HTTP or HTTPS server for an Express app, not listening yet, that slow and malformed senders cannot hold. Streams are
- * not cut: no time here bounds an answer. Express runs up to three times as fast on it (see `appClasses`); give it
+ * not cut: no time here bounds an answer, only how long a client may leave it untaken. Express runs up to three times as fast on it (see `appClasses`); give it
  * the app before `app.request` and `app.response` are handed to anything else.
  *
  * @throws TypeError `ERR_SECURITY_OPTION` for wrong options, and when key and certificate cannot be used.
@@ -54,10 +57,11 @@ export function createServer(
 ): Server | HttpsServer {
   const { tls, requestTimeoutMs = 30_000, keepAliveTimeoutMs = 65_000 } = options
   const { headersTimeoutMs = Math.min(10_000, requestTimeoutMs) } = options
-  const { maxConnections = 10_000, maxHeaderBytes = 16 * 1024 } = options
+  const { sendTimeoutMs = 60_000, maxConnections = 10_000, maxHeaderBytes = 16 * 1024 } = options
   milliseconds('requestTimeoutMs', requestTimeoutMs)
   milliseconds('headersTimeoutMs', headersTimeoutMs)
   milliseconds('keepAliveTimeoutMs', keepAliveTimeoutMs)
+  milliseconds('sendTimeoutMs', sendTimeoutMs)
   wholeNumber('maxConnections', maxConnections, 'connections')
   wholeNumber('maxHeaderBytes', maxHeaderBytes, 'bytes')
   if (headersTimeoutMs > requestTimeoutMs) {
@@ -81,12 +85,11 @@ export function createServer(
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
   })
-  // A limit on silence would cut streams that have nothing to say for a while.
-  server.timeout = 0
   // Node drops headers after the 2,000th in silence: what stands in front would have seen another request.
   server.maxHeadersCount = 0
   server.maxConnections = maxConnections
   boundPipelining(server)
+  closeStalled(server, sendTimeoutMs)
   return server.on('clientError', onClientError).on('checkContinue', onCheckContinue)
 }
 

@@ -7,6 +7,11 @@ const MAX_OWED = 100
 
 const owedTo = new WeakMap<Socket, Set<ServerResponse>>()
 
+/** How many answers a connection is still owed. Only of servers that `boundPipelining` has seen. */
+export function answersOwed(socket: Socket): number {
+  return owedTo.get(socket)?.size ?? 0
+}
+
 /**
  * Bounds HTTP pipelining, and lets go of what it leaves behind. When a connection breaks, Node tells only the response
  * that is being sent; those queued behind it never emit `close`, and whoever waits for that to count down or

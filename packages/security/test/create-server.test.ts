@@ -207,7 +207,7 @@ describe('createServer: options', () => {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
       keepAliveTimeout: 65_000,
-      timeout: 0,
+      timeout: 60_000,
       maxConnections: 10_000,
     })
   })

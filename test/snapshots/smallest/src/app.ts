@@ -53,7 +53,6 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   app.set('etag', false)
 
   app.use(securityHeaders())
-  app.use(shutdown.track)
   app.use(requestLog(logger))
   app.use(metrics.middleware)
   app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE }))
