@@ -56,13 +56,18 @@ export async function callTool(
   const principal = principalOf(context.http?.authInfo)
   const answer = await attempt(tool, args, context, principal, environment)
   const correlationId = 'error' in answer ? correlationIdOf(answer.error) : undefined
-  environment.onCall({
-    tool: tool.name,
-    outcome: answer.outcome,
-    durationMs: performance.now() - started,
-    principal,
-    ...(correlationId && { correlationId }),
-  })
+  try {
+    environment.onCall({
+      tool: tool.name,
+      outcome: answer.outcome,
+      durationMs: performance.now() - started,
+      principal,
+      ...(correlationId && { correlationId }),
+    })
+  } catch (error) {
+    // Who only watches must not decide how a call ends.
+    environment.logger.warn('onCall failed', { error })
+  }
   if ('error' in answer) throw answer.error
   return answer.result
 }

@@ -23,7 +23,7 @@ export interface ToolServerOptions {
   services?: ToolServices
   /** Gets the text and stack of masked errors. Without it they are lost. @default none */
   logger?: Logger
-  /** Called at the end of every call of a registered tool; must not throw. @default none */
+  /** Called at the end of every call of a registered tool; what it throws is logged. @default none */
   onCall?: (event: ToolCallEvent) => void
   /** Aborts when running calls must stop now, such as a shutdown's end. @default none */
   signal?: AbortSignal

@@ -152,6 +152,20 @@ describe('masking', () => {
   })
 })
 
+it('answers as it would have although onCall throws', async () => {
+  const onCall = () => {
+    throw new Error('password=hunter2')
+  }
+  const { url, logger } = await serve([add], { onCall })
+  const { body, headers } = modernCall('add', { a: 1 })
+  const { text } = await post(url, body, headers)
+  expect(text).toContain('"sum":2')
+  expect(logger.warn).toHaveBeenCalledWith(
+    'onCall failed',
+    expect.objectContaining({ tool: 'add' }),
+  )
+})
+
 describe('a result that is none', () => {
   const circular: Record<string, unknown> = { content: [] }
   circular.self = circular
