@@ -91,9 +91,12 @@ async function attempt(
       const text = `Invalid arguments for tool ${tool.name}: ${issuesOf(input.issues)}`
       return { outcome: 'invalid_input', result: errorResult(text) }
     }
-    const run = (signal: AbortSignal) =>
+    const run = (controller: AbortController) =>
       tool.run(input.value, {
-        signal,
+        // Made when first looked at: a signal costs more than many a tool.
+        get signal() {
+          return controller.signal
+        },
         log: logger,
         principal,
         services,

@@ -35,7 +35,7 @@ export interface Limits {
  * and the wait is over, whether the work listens or not. What it yields later goes to `onLate`, never to the caller.
  */
 export async function withinLimits<T>(
-  work: (signal: AbortSignal) => T | Promise<T>,
+  work: (controller: AbortController) => T | Promise<T>,
   limits: Limits,
   onLate: (error: unknown) => void,
 ): Promise<Outcome<T>> {
@@ -61,7 +61,7 @@ export async function withinLimits<T>(
   else if (shuttingDown) onShutdown()
   try {
     if (over) return await abandoned
-    const working = (async () => ({ value: await work(controller.signal) }))()
+    const working = (async () => ({ value: await work(controller) }))()
     working.catch((error) => {
       if (over) onLate(error)
     })

@@ -87,7 +87,8 @@ async function send(response: Response, res: ExpressResponse, gone: AbortSignal)
     for await (const chunk of response.body) chunks.push(chunk)
     const body = Buffer.concat(chunks)
     headers['content-length'] = String(body.byteLength)
-    res.writeHead(response.status, headers).end(body)
+    // Node sends the headers and a text in one write, but not the headers and a buffer.
+    res.writeHead(response.status, headers).end(body.toString())
     return
   }
   res.writeHead(response.status, headers)
