@@ -11,12 +11,22 @@ export interface AuthInfo {
   expiresAt?: number
   /** The RFC 8707 resource the token was issued for. */
   resource?: URL
-  /** `principal` is the id of the user or service behind the token. */
+  /** `principal` is the id of the user or service behind the token, `tenant` the organisation it belongs to. */
   extra?: Record<string, unknown>
 }
 
-/** Says whom a token belongs to; undefined when it is not valid. It alone judges expiry. */
+/**
+ * Says whom a token belongs to. A token that is not valid gives undefined, or an `InvalidTokenError` with the reason;
+ * `AuthUnavailableError` when that cannot be told now. It alone judges expiry and audience, and bounds its own time.
+ */
 export type TokenVerifier = (token: string) => AuthInfo | undefined | Promise<AuthInfo | undefined>
+
+/** A verifier that stands on another server. */
+export interface RemoteVerifier {
+  (token: string): Promise<AuthInfo>
+  /** @throws Error while that server cannot be used: for a health check that is not critical. */
+  check(): void
+}
 
 export const REDACTED = '[redacted]'
 

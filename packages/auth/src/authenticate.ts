@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import { type AuthInfo, setAuth, type TokenVerifier } from './auth-info.js'
 import {
   bearerChallenge,
@@ -6,10 +6,14 @@ import {
   type ChallengeError,
   closeOverUnreadBody,
   refuse,
+  refuseForNow,
 } from './challenge.js'
-import { readBearer } from './header.js'
-import { checkChallengeOptions, isScopeToken, requireOption } from './options.js'
+import type { CertificateVerifier } from './client-certificates.js'
+import { AuthUnavailableError, InvalidTokenError } from './errors.js'
+import { type HeaderFault, readBearer } from './header.js'
+import { checkChallengeOptions, requireCount, requireFunction, requireScopes } from './options.js'
 import { bearerAuthentication } from './passport.js'
+import type { ScopeHierarchy } from './scopes.js'
 
 export interface AuthenticateOptions {
   /** What the credentials are for, named in the challenge (RFC 9110 §11.5). @default 'mcp' */
@@ -20,12 +24,18 @@ export interface AuthenticateOptions {
   scopes?: readonly string[]
   /** Longest token that is looked at, in bytes. @default 8192 */
   maxTokenBytes?: number
+  /** Which scopes include others: `scopeHierarchy(…)`. Whoever comes later sees them all. @default none do */
+  hierarchy?: ScopeHierarchy
+  /** Accept a client certificate where no bearer token is sent: `clientCertificates(…)`. @default tokens alone */
+  certificates?: CertificateVerifier
+  /** Told why a request is refused, in a word that is never the caller's: for the log. @default none */
+  onRefused?: (req: Request, reason: string) => void
 }
 
 /**
  * Lets a request pass only with a valid bearer token in its one Authorization header (RFC 6750 §2.1), and sets
  * `req.auth`. Mount it before anything that reads bodies. All else is answered with 401, a challenge and
- * JSON-RPC; a verifier's own failure goes to the error handler.
+ * JSON-RPC; with 503 and `Retry-After` while a verifier cannot tell. A verifier's own failure goes to the error handler.
  *
  * The challenge's `error`: none where no bearer token was sent, also for another scheme, which RFC 6750 §3.1
  * counts as no authentication information. `invalid_token` for a wrong, expired or malformed one.
@@ -38,50 +48,83 @@ export function authenticate(
   options: AuthenticateOptions = {},
 ): RequestHandler {
   const { realm = 'mcp', resourceMetadataUrl, scopes = [], maxTokenBytes = 8192 } = options
-  requireOption(typeof verify === 'function', 'verify', 'a function', verify)
+  const { hierarchy, certificates, onRefused = () => {} } = options
+  requireFunction('verify', verify)
   checkChallengeOptions(realm, resourceMetadataUrl)
-  requireOption(
-    Array.isArray(scopes) && scopes.every(isScopeToken),
-    'scopes',
-    'an array of scopes',
-    scopes,
-  )
-  const isSize = Number.isSafeInteger(maxTokenBytes) && maxTokenBytes > 0
-  requireOption(isSize, 'maxTokenBytes', 'a positive number of bytes', maxTokenBytes)
+  requireScopes('scopes', scopes)
+  requireCount('maxTokenBytes', maxTokenBytes, 1)
+  for (const [name, option] of Object.entries({ hierarchy, certificates, onRefused })) {
+    if (option !== undefined) requireFunction(name, option)
+  }
   const authentication = bearerAuthentication(verify)
   const refusals = refusalsOf({ realm, scopes, resourceMetadataUrl }, maxTokenBytes)
 
-  return async function authenticateMiddleware(req, res, next) {
+  /** Who calls, or why that is not known. */
+  async function identify(req: Request, res: Response): Promise<AuthInfo | Refusal> {
     const found = readBearer(req, maxTokenBytes)
-    let auth: AuthInfo | undefined
-    if ('token' in found) {
-      try {
-        auth = await authentication(found.token, res)
-      } catch (error) {
+    if ('token' in found) return (await authentication(found.token, res)) ?? refusals.wrong
+    // Only where no token was sent: who sends a bad one is not let in by other means.
+    const caller = found.fault === 'missing' ? certificates?.(req) : undefined
+    return caller ?? refusals[found.fault]
+  }
+
+  return async function authenticateMiddleware(req, res, next) {
+    let refused: Refusal
+    let reason: string
+    try {
+      const caller = await identify(req, res)
+      if (!('challenge' in caller)) {
+        setAuth(req, hierarchy ? { ...caller, scopes: hierarchy(caller.scopes) } : caller)
+        return next()
+      }
+      refused = caller
+      reason = caller.reason
+    } catch (error) {
+      if (error instanceof AuthUnavailableError) {
+        onRefused(req, 'unavailable')
+        return refuseForNow(req, res, error)
+      }
+      if (!(error instanceof InvalidTokenError)) {
         closeOverUnreadBody(req, res)
         return next(error)
       }
+      refused = refusals.wrong
+      reason = error.reason
     }
-    if (auth) {
-      setAuth(req, auth)
-      return next()
-    }
+    onRefused(req, reason)
     // A wrong secret, an unknown id and an expired key look the same from outside.
-    const { challenge, message } = refusals['fault' in found ? found.fault : 'wrong']
-    refuse(req, res, 401, challenge, { message })
+    refuse(req, res, 401, refused.challenge, { message: refused.message })
   }
 }
 
-function refusalsOf(common: Challenge, maxTokenBytes: number) {
-  const refusal = (error: ChallengeError | undefined, reason: string) => ({
+interface Refusal {
+  challenge: string
+  message: string
+  reason: string
+}
+
+function refusalsOf(
+  common: Challenge,
+  maxTokenBytes: number,
+): Record<HeaderFault | 'wrong', Refusal> {
+  const refusal = (reason: string, error: ChallengeError | undefined, text: string) => ({
     challenge: bearerChallenge({ ...common, error }),
-    message: `Unauthorized: ${reason}`,
+    message: `Unauthorized: ${text}`,
+    reason,
   })
   const form = `Authorization must be Bearer, one space and a token of at most ${maxTokenBytes} bytes`
   return {
-    missing: refusal(undefined, 'send a token in the header Authorization: Bearer <token>'),
-    malformed: refusal('invalid_token', form),
-    repeated: refusal('invalid_request', 'the request has more than one Authorization header'),
-    wrong: refusal('invalid_token', 'the token is not valid'),
+    missing: refusal(
+      'missing',
+      undefined,
+      'send a token in the header Authorization: Bearer <token>',
+    ),
+    malformed: refusal('malformed', 'invalid_token', form),
+    repeated: refusal(
+      'repeated',
+      'invalid_request',
+      'the request has more than one Authorization header',
+    ),
+    wrong: refusal('unknown', 'invalid_token', 'the token is not valid'),
   }
 }

@@ -2,9 +2,11 @@ import { type Call, callsOf } from '@mcp-prod/rpc'
 import type { Request, RequestHandler } from 'express'
 import { authOf } from './auth-info.js'
 import { bearerChallenge, refuse } from './challenge.js'
-import { checkChallengeOptions, requireOption } from './options.js'
+import { checkChallengeOptions, requireOption, requireScopes } from './options.js'
 
 export interface AuthorizeOptions {
+  /** Scopes that every request needs, whatever it calls. @default [] */
+  scopes?: readonly string[]
   /** What the credentials are for, named in the challenge (RFC 9110 §11.5). @default 'mcp' */
   realm?: string
   /** Where the RFC 9728 metadata is, named in the challenge. */
@@ -26,8 +28,9 @@ export function authorize(
   scopesOf: (call: Call) => readonly string[],
   options: AuthorizeOptions = {},
 ): RequestHandler {
-  const { realm = 'mcp', resourceMetadataUrl, onDenied } = options
+  const { scopes = [], realm = 'mcp', resourceMetadataUrl, onDenied } = options
   requireOption(typeof scopesOf === 'function', 'scopesOf', 'a function', scopesOf)
+  requireScopes('scopes', scopes)
   checkChallengeOptions(realm, resourceMetadataUrl)
   const unauthenticated = bearerChallenge({ realm, resourceMetadataUrl })
 
@@ -40,11 +43,11 @@ export function authorize(
     }
     const calls = callsOf(req)
     if (calls.length === 0 && req.method === 'POST') return next(orderError())
-    const allowed = calls.every((call) =>
-      scopesOf(call).every((scope) => grants(auth.scopes, scope)),
-    )
+    const needed = [scopes, ...calls.map((call) => scopesOf(call))]
+    const allowed = needed.every((each) => each.every((scope) => grants(auth.scopes, scope)))
     if (allowed) return next()
-    const requiredScopes = [...new Set(calls.flatMap((call) => scopesOf(call)))]
+    // All of them at once: a client that steps up scope by scope would ask its user as often.
+    const requiredScopes = [...new Set(needed.flat())]
     const challenge = {
       realm,
       error: 'insufficient_scope',
@@ -59,7 +62,7 @@ export function authorize(
   }
 }
 
-/** The one place where a scope held is compared with a scope needed: they must be the same. */
+/** A scope held must be the one needed, to the letter: what includes others was written out by `hierarchy` before. */
 function grants(held: readonly string[], needed: string): boolean {
   // Another middleware may have set `req.auth`; in a plain text `includes` would find parts of words.
   return Array.isArray(held) && held.includes(needed)

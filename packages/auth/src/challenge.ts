@@ -1,5 +1,6 @@
 import { type RpcError, sendRpcError } from '@mcp-prod/rpc'
 import type { Request, Response } from 'express'
+import type { AuthUnavailableError } from './errors.js'
 import { isScopeToken } from './options.js'
 
 /** RFC 6750 §3.1. */
@@ -41,6 +42,19 @@ export function refuse(
   closeOverUnreadBody(req, res)
   if (!res.headersSent) res.set({ 'WWW-Authenticate': challenge, 'Cache-Control': 'no-store' })
   sendRpcError(req, res, status, { code: status, ...error })
+}
+
+/** Answers 503: without a challenge, or clients would throw a good token away. */
+export function refuseForNow(
+  req: Request,
+  res: Response,
+  { retryAfterSeconds }: AuthUnavailableError,
+): void {
+  closeOverUnreadBody(req, res)
+  if (!res.headersSent)
+    res.set({ 'Retry-After': String(retryAfterSeconds), 'Cache-Control': 'no-store' })
+  const message = 'Service Unavailable: the token cannot be verified just now; try again later'
+  sendRpcError(req, res, 503, { code: 503, message, data: { retryAfterSeconds } })
 }
 
 /**
