@@ -13,6 +13,7 @@ import { finish } from './steps/finish.js'
 import { git } from './steps/git.js'
 import { build, install } from './steps/install.js'
 import { list } from './steps/list.js'
+import { notice } from './steps/notice.js'
 import { render } from './steps/render.js'
 import { write } from './steps/write.js'
 import { inspectTarget } from './target.js'
@@ -39,10 +40,8 @@ async function create(argv: string[], signal: AbortSignal): Promise<void> {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
   const asks = isTerminal && !given.yes
   if (given.directory === undefined && !asks) throw usage(`no directory is given: ${usageLine()}`)
-  const plan = planOf(asks ? await askFor(given, from, signal) : given, from)
-  if (!isTerminal && !given.yes) {
-    process.stderr.write('create-mcp-prod: no terminal to ask in, so defaults are taken\n')
-  }
+  const answered = asks ? await askFor(given, from, signal) : given
+  const plan = planOf(answered, from, !isTerminal && !given.yes)
   await runSteps({
     plan,
     source,
@@ -67,7 +66,7 @@ async function askFor(given: Given, from: string, signal: AbortSignal): Promise<
   return ask(given, from, signal)
 }
 
-function planOf(given: Given, from: string): Plan {
+function planOf(given: Given, from: string, unasked: boolean): Plan {
   const target = resolve(from, given.directory ?? '.')
   const { dryRun = false, install, git } = given
   return {
@@ -75,6 +74,7 @@ function planOf(given: Given, from: string): Plan {
     name: projectName(target, given.name),
     features: featuresOf(given),
     dryRun,
+    unasked,
     install,
     git,
   }
@@ -82,7 +82,9 @@ function planOf(given: Given, from: string): Plan {
 
 async function runSteps(context: Context): Promise<void> {
   const { dryRun } = context.plan
-  const steps = dryRun ? [check, render, list] : [check, render, write, install, build, git, finish]
+  const steps = dryRun
+    ? [check, render, notice, list]
+    : [check, render, write, notice, install, build, git, finish]
   try {
     for (const step of steps) {
       context.signal.throwIfAborted()

@@ -11,6 +11,8 @@ export interface Plan {
   name: string
   features: Features
   dryRun: boolean
+  /** No terminal to ask in, and nobody said `--yes`. */
+  unasked: boolean
   install: boolean
   git: boolean
 }

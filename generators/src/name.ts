@@ -23,13 +23,19 @@ export function projectName(directory: string, given?: string): string {
   )
 }
 
-/** The nearest name that npm takes. */
+/** The nearest name that npm takes, in the same scope. */
 export function suggestName(text: string): string {
-  const slug = text
+  const [, scope = '', rest = text] = /^@([^/]*)\/(.*)$/s.exec(text) ?? []
+  const prefix = slugOf(scope) && `@${slugOf(scope)}/`
+  const name = `${prefix}${slugOf(rest)}`
+  return nameProblem(name) === undefined ? name : `${prefix}my-server`
+}
+
+function slugOf(text: string): string {
+  return text
     .normalize('NFKD')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, 60)
     .replace(/^-+|-+$/g, '')
-  return nameProblem(slug) === undefined ? slug : 'my-server'
 }

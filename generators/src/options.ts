@@ -18,7 +18,7 @@ In a terminal it asks for what no flag says; elsewhere, and with --yes, defaults
 
 Examples:
   create-mcp-prod my-server
-  create-mcp-prod my-server --yes --deploy none
+  create-mcp-prod my-server --yes --auth jwt --deploy none
   create-mcp-prod . --name @acme/search --no-stdio
 
 Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted (what was made is removed).`
@@ -35,9 +35,7 @@ export function parseOptions(argv: string[], version: string): Given | undefined
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return undefined
-    const message = error.message
-      .replace(/^error: /, '')
-      .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?')
+    const message = inOneLine(error.message)
     throw usage(/\?$/.test(message) ? message : `${message}: see --help`)
   }
   const [directory, extra] = command.args
@@ -62,8 +60,8 @@ function describe(version: string): Command {
     .allowExcessArguments(true)
     .option('--name <name>', 'npm name of the project (default: the name of the directory)')
   for (const [name, { about, values }] of Object.entries(choices)) {
-    const text = `${about}: ${values.join(' or ')} (default: ${values[0]})`
-    command.addOption(new Option(`--${name} <where>`, text).argParser(oneOf(name as Choice)))
+    const text = `${about}: ${listed(values)} (default: ${values[0]})`
+    command.addOption(new Option(`--${name} <value>`, text).argParser(oneOf(name as Choice)))
   }
   for (const name of Object.keys(switches) as Switch[]) {
     command.option(`--${name}`, `${switches[name]} (default)`).option(`--no-${name}`, 'without it')
@@ -81,10 +79,36 @@ function describe(version: string): Command {
     .configureOutput({ writeErr: () => {} })
 }
 
+/** commander's message, which has values as they came and does not say which may stand where one is missing. */
+function inOneLine(message: string): string {
+  const line = message
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?')
+    .replace(/\p{Cc}/gu, escaped)
+  const [, choice] = /^option '--(\w+) <value>' argument missing$/.exec(line) ?? []
+  return choice ? `${line}. ${mustBe(choice as Choice)}` : line
+}
+
+/** A control character that would forge output, as it is written in a string. */
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+function mustBe(name: Choice): string {
+  return `It must be ${listed(choices[name].values)}`
+}
+
+/** `a, b or c` */
+function listed(values: readonly string[]): string {
+  return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`
+}
+
+/** `jwt+apikey` is taken as `apikey+jwt`. */
 function oneOf(name: Choice): (value: string) => string {
-  const { values } = choices[name]
-  return (value) => {
-    if ((values as readonly string[]).includes(value)) return value
-    throw new InvalidArgumentError(`It must be ${values.join(' or ')}${didYouMean(value, values)}`)
+  const values: readonly string[] = choices[name].values
+  return (given) => {
+    const value = given.split('+').sort().join('+')
+    if (values.includes(value)) return value
+    throw new InvalidArgumentError(`${mustBe(name)}${didYouMean(value, values)}`)
   }
 }

@@ -45,10 +45,14 @@ export default function plopfile(
       ...(Object.keys(choices) as Choice[]).map((name) => ({
         type: 'list' as const,
         name,
-        message: `What to add, ${choices[name].about}:`,
+        message: `${capitalised(choices[name].about)}:`,
         choices: [...choices[name].values],
       })),
     ],
     actions: [],
   })
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -23,7 +23,8 @@ beforeAll(() => {
   mkdirSync(join(cwd, 'nokit'))
 })
 
-const fast = ['--yes', '--no-install', '--no-git']
+const here = ['--no-install', '--no-git']
+const fast = ['--yes', ...here]
 
 describe('bad input gets one line, an exit code, and touches nothing', () => {
   const before = ['dangling', 'file', 'full', 'nokit', 'to-full']
@@ -53,7 +54,31 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       `'mainframe' is invalid. It must be compose or none: see`,
     ],
     ['an empty value', ['new', '--ci='], 2, `'' is invalid. It must be github or none`],
-    ['a missing value', ['new', '--ci'], 2, `'--ci <where>' argument missing`],
+    [
+      'a value with an escape sequence',
+      ['new', '--ci', 'a\x1b[2J\nb'],
+      2,
+      String.raw`'a\u001b[2J\u000ab' is invalid. It must be`,
+    ],
+    [
+      'a missing value',
+      ['new', '--ci'],
+      2,
+      `'--ci <value>' argument missing. It must be github or none: see --help`,
+    ],
+    [
+      'a missing value of several',
+      ['new', '--auth'],
+      2,
+      `argument missing. It must be apikey, jwt, introspection or apikey+jwt: see --help`,
+    ],
+    ['a missing value of any kind', ['new', '--name'], 2, `argument missing: see --help`],
+    [
+      'features that do not go together',
+      ['new', '--auth', 'apikey+introspection'],
+      2,
+      `'apikey+introspection' is invalid. It must be apikey, jwt, introspection or apikey+jwt: see`,
+    ],
     ['one argument too many', ['new', 'server'], 2, 'argument "server" is one too many'],
     [
       'a directory that names no package',
@@ -62,6 +87,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       `the directory's name "My Server" cannot name an npm package`,
     ],
     ['and what would', ['My Server'], 2, 'give --name my-server'],
+    ['also in a scope', ['new', '--name', '@Acme/My Server'], 2, 'give --name @acme/my-server'],
     [
       'a name that is a module of Node',
       ['new', '--name', 'http'],
@@ -84,7 +110,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
     ],
     [
       'a name the project depends on',
-      [...fast, 'new', '--name', '@mcp-prod/auth'],
+      [...here, 'new', '--name', '@mcp-prod/auth'],
       2,
       'name "@mcp-prod/auth" is a package the project depends on',
     ],
@@ -100,35 +126,32 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
     ['a directory below a file', ['file/new'], 1, 'a part of the path is a file (ENOTDIR)'],
     [
       'a name too long for a directory',
-      [...fast, 'x'.repeat(300), '--name', 'x'],
+      [...here, 'x'.repeat(300), '--name', 'x'],
       1,
       'the name is too long (ENAMETOOLONG)',
     ],
-    ['a place nobody can write to', [...fast, '/proc/new'], 1, 'cannot write to "/proc/new": '],
+    ['a place nobody can write to', [...here, '/proc/new'], 1, 'cannot write to "/proc/new": '],
     [
       'a deeper one',
-      [...fast, '/proc/self/new/deep', '--name', 'x'],
+      [...here, '/proc/self/new/deep', '--name', 'x'],
       1,
       'choose a directory you may write to',
     ],
     [
       'a kit that is no directory',
-      [...fast, 'new', '--kit', 'file'],
+      [...here, 'new', '--kit', 'file'],
       2,
       '/file" is no directory: give one with the kit',
     ],
     [
       'a kit without the packages',
-      [...fast, 'new', '--kit', 'nokit'],
+      [...here, 'new', '--kit', 'nokit'],
       1,
       'holds 0 tarballs of @mcp-prod/auth',
     ],
   ] as [string, string[], number, string][])('%s', async (_, args, exitCode, message) => {
     const result = await runCli(bin, args, cwd)
-    const lines = result.stderr
-      .trimEnd()
-      .split('\n')
-      .filter((line) => !line.includes('no terminal to ask in'))
+    const lines = result.stderr.trimEnd().split('\n')
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain(message)
     expect(lines[0]).toMatch(/^create-mcp-prod: /)
@@ -154,7 +177,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
 
   it('no npm', async () => {
     const env = { ...environment(), PATH: temporaryDirectory() }
-    const result = await runCli(bin, ['new', '--yes'], cwd, env)
+    const result = await runCli(bin, ['new'], cwd, env)
     expect(result.stderr).toMatch(/^create-mcp-prod: npm is not on the PATH: .*--no-install\n$/)
     expect(result.exitCode).toBe(1)
     expect(readdirSync(cwd).sort()).toEqual(before)
@@ -175,7 +198,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
     const clone = fixtureClone({
       'server/package.json': '{ "dependencies": { "@mcp-prod/tools": "*" } }',
     })
-    const result = await runCli(clone, [...fast, 'new'], cwd)
+    const result = await runCli(clone, [...here, 'new'], cwd)
     expect(result.stderr).toBe(
       'create-mcp-prod: @mcp-prod/tools is not built in this clone: run npm ci && npm run build there\n',
     )
@@ -189,6 +212,7 @@ describe('the command', () => {
     expect(help.exitCode).toBe(0)
     for (const flag of [
       '--name',
+      '--auth',
       '--ci',
       '--deploy',
       '--no-upstream',
@@ -207,12 +231,13 @@ describe('the command', () => {
 
   it('lists the files on --dry-run and writes nothing', async () => {
     const before = readdirSync(cwd)
-    const { exitCode, stdout } = await runCli(bin, ['new', '--yes', '--dry-run', '--no-stdio'], cwd)
+    const { exitCode, stdout, stderr } = await runCli(bin, ['new', '--dry-run', '--no-stdio'], cwd)
     expect(exitCode).toBe(0)
+    expect(stderr).toBe('create-mcp-prod: no terminal to ask in, so defaults are taken\n')
     expect(stdout).toMatch(/^ +\d+ {2}app\.ts$/m)
     expect(stdout).toMatch(/^ +\d+ {2}\.github\/workflows\/ci\.yml$/m)
     expect(stdout).not.toContain('stdio.ts')
-    expect(stdout).toMatch(/8 files, 1 kB, for .*\/new: nothing was written\n$/)
+    expect(stdout).toMatch(/9 files, 1 kB, for .*\/new: nothing was written\n$/)
     expect(readdirSync(cwd)).toEqual(before)
   })
 
@@ -235,6 +260,7 @@ describe('the command', () => {
       'README.md',
       'app.ts',
       'build.cjs',
+      'keys.ts',
       'package.json',
       'stdio.ts',
     ])
@@ -262,6 +288,7 @@ describe('the command', () => {
       'README.md',
       'app.ts',
       'build.cjs',
+      'keys.ts',
       'package.json',
     ])
     expect(readFileSync(join(place, 'x/README.md'), 'utf8')).toBe('# @acme/search\n')
@@ -295,6 +322,39 @@ describe('the command', () => {
         },
       },
     })
+  })
+
+  it.each([
+    ['apikey', 'keys.ts', undefined],
+    ['jwt', undefined, 'jwt\n'],
+    ['introspection', undefined, 'introspection\n'],
+    ['apikey+jwt', 'keys.ts', 'jwt\n'],
+    ['jwt+apikey', 'keys.ts', 'jwt\n'],
+  ])('writes what --auth %s is made of, and its secrets alone', async (auth, keys, tokens) => {
+    const place = temporaryDirectory()
+    const { exitCode, stdout, stderr } = await runCli(bin, ['x', ...fast, '--auth', auth], place)
+    expect(exitCode).toBe(0)
+    const read = (name: string) => readFileSync(join(place, 'x', name), 'utf8')
+    const written = readdirSync(join(place, 'x'))
+    expect(written.includes('keys.ts')).toBe(keys !== undefined)
+    expect(written.includes('auth-server.ts')).toBe(tokens !== undefined)
+    expect(written.includes('tokens.ts') ? read('tokens.ts') : undefined).toBe(tokens)
+    const names = read('.env').match(/^\w+(?==)/gm)
+    expect(names).toEqual([
+      ...(keys ? ['MCP_DEV_API_KEY', 'API_KEYS'] : []),
+      ...(tokens ? ['CLIENT_SECRET'] : []),
+    ])
+    for (const [, secret = ''] of read('.env').matchAll(/=(.{43,})$/gm)) {
+      expect(stdout + stderr).not.toContain(secret)
+    }
+  })
+
+  it('makes the client secret of 32 random bytes', async () => {
+    const place = temporaryDirectory()
+    for (const name of ['x', 'y']) await runCli(bin, [name, ...fast, '--auth', 'jwt'], place)
+    const [x, y] = ['x', 'y'].map((name) => readFileSync(join(place, name, '.env'), 'utf8'))
+    expect(x).toMatch(/^CLIENT_SECRET=[\w-]{43}\n$/)
+    expect(x).not.toBe(y)
   })
 
   it('takes registry versions when it is installed', async () => {

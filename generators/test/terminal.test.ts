@@ -52,16 +52,32 @@ if (!hasTmux && !isRequired) {
       press('asks', 'C-u', 'Enter')
       await see('asks', /Add an example tool that calls an HTTP API\? \(Y\/n\)/)
       press('asks', 'n', 'Enter')
-      await see('asks', 'What to add, a workflow that checks the project')
+      await see(
+        'asks',
+        /How clients authenticate, with API keys or OAuth tokens: .*\n. apikey\n {2}jwt\n {2}introspection\n {2}apikey\+jwt\n/,
+      )
+      press('asks', 'Up', 'Enter')
+      await see('asks', 'A workflow that checks the project:')
       press('asks', 'Down', 'Enter')
-      await see('asks', 'What to add, a container image and how to run it')
+      await see('asks', 'A container image and how to run it:')
       press('asks', 'Enter')
       const output = await see('asks', 'exit code 0')
+      expect(output).toContain('API keys or OAuth tokens: apikey+jwt\n')
       expect(output).not.toContain('over stdio')
       expect(output).toContain(`cd 'My Server'`)
       expect(readFileSync(join(place, 'My Server/app.ts'), 'utf8')).toBe('base()\ncompose()\n')
       expect(readFileSync(join(place, 'My Server/README.md'), 'utf8')).toBe('# my-server\n')
       expect(existsSync(join(place, 'My Server/.github'))).toBe(false)
+      expect(existsSync(join(place, 'My Server/keys.ts'))).toBe(true)
+      expect(readFileSync(join(place, 'My Server/tokens.ts'), 'utf8')).toBe('jwt\n')
+    })
+
+    it('asks nothing when every flag is given, in whatever order --auth has its parts', async () => {
+      const flags = '--name x --auth jwt+apikey --ci none --deploy none --no-upstream --no-stdio'
+      const place = start('flags', `here ${flags} --no-install --no-git`)
+      const output = await see('flags', 'exit code 0')
+      for (const asked of ['?', 'no terminal']) expect(output).not.toContain(asked)
+      expect(readFileSync(join(place, 'here/tokens.ts'), 'utf8')).toBe('jwt\n')
     })
 
     it('asks again for a directory that cannot be used', async () => {

@@ -1,30 +1,53 @@
-import type { Context } from '../context.js'
+import type { Context, Plan } from '../context.js'
 import { changeTo } from '../shell.js'
 
-const url = 'http://127.0.0.1:8080/mcp'
-
-/** What to type next. The key itself stays in `.env`: what is printed ends in logs and screenshots. */
+/** What to type next. Secrets stay in `.env`: what is printed ends in logs and screenshots. */
 export async function finish({ plan, from, progress }: Context): Promise<void> {
-  const commands = [changeTo(from, plan.target), plan.install ? '' : 'npm install', 'npm run dev']
-  const client = {
-    mcpServers: {
-      [plan.name.replace(/^.*\//, '')]: {
-        type: 'http',
-        url,
-        headers: { Authorization: `Bearer \${MCP_DEV_API_KEY}` },
-      },
-    },
-  }
-  progress.say(`
-${plan.name} is ready. Next:
+  const change = changeTo(from, plan.target)
+  const prepare = [change, plan.install ? '' : 'npm install']
+  const text = plan.features.apikey ? withKey(plan, prepare) : withOauth(plan, prepare, change)
+  progress.say(`\n${text}\n\n${JSON.stringify(clientOf(plan), null, 2)}`)
+}
 
-${commands
-  .filter(Boolean)
-  .map((command) => `  ${command}`)
-  .join('\n')}
+function withKey(plan: Plan, prepare: string[]): string {
+  const oauth = `
+For OAuth, first start npm run auth-server in a second terminal, and leave the headers out.`
+  return `${plan.name} is ready. Next:
 
-It serves ${url}. Its development key is MCP_DEV_API_KEY in .env, which git ignores.
-Client configuration, with that key in the client's environment or in place of the variable:
+${block(...prepare, 'npm run dev')}
 
-${JSON.stringify(client, null, 2)}`)
+It serves ${urlOf(plan)}. Its development key is MCP_DEV_API_KEY in .env, which git ignores.${plan.features.oauth ? oauth : ''}
+Client configuration, with that key in the client's environment or in place of the variable:`
+}
+
+function withOauth(plan: Plan, prepare: string[], change: string): string {
+  return `${plan.name} is ready. In a second terminal, start its development authorization server:
+
+${block(...prepare, 'npm run auth-server')}
+
+Then the server:
+
+${block(change, 'npm run dev')}
+
+It serves ${urlOf(plan)}.
+Clients find the authorization server by themselves; you sign in in the browser.
+Client configuration:`
+}
+
+function block(...commands: string[]): string {
+  return commands
+    .filter(Boolean)
+    .map((command) => `  ${command}`)
+    .join('\n')
+}
+
+/** With OAuth as `.env` has it: a token is for this very URL, not for another name of the same machine. */
+function urlOf({ features }: Plan): string {
+  return `http://${features.oauth ? 'localhost' : '127.0.0.1'}:8080/mcp`
+}
+
+function clientOf(plan: Plan): object {
+  const headers = { Authorization: `Bearer \${MCP_DEV_API_KEY}` }
+  const server = { type: 'http', url: urlOf(plan), ...(plan.features.apikey && { headers }) }
+  return { mcpServers: { [plan.name.replace(/^.*\//, '')]: server } }
 }

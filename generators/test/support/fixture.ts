@@ -47,9 +47,15 @@ export const fixtureTemplates: Record<string, string> = {
   'server/build.cjs':
     "require('node:fs').writeFileSync('built.txt', require.resolve('@mcp-prod/auth'))\n",
   'server/_gitignore': 'node_modules/\n.env\nbuilt.txt\n',
-  'server/_env.hbs': 'MCP_DEV_API_KEY={{devKey}}\nAPI_KEYS=dev:{{devKeyHash}}\n',
+  'server/_env.hbs':
+    'MCP_DEV_API_KEY={{devKey}} # +apikey\nAPI_KEYS=dev:{{devKeyHash}} # +apikey\nCLIENT_SECRET={{devClientSecret}} # +oauth\n',
   'server/README.md.hbs': '# {{name}}\n',
   'server/app.ts': 'base()\nstdio() // +stdio\ncompose() // +compose\nupstream() // +upstream\n',
+  '+apikey/keys.ts': 'apikey\n',
+  '+oauth/tokens.ts': 'oauth\n',
+  '+oauth/auth-server.ts': 'oauth\n',
+  '+jwt/tokens.ts': 'jwt\n',
+  '+introspection/tokens.ts': 'introspection\n',
   '+stdio/stdio.ts': 'stdio\n',
   '+github/_github/workflows/ci.yml': 'run: $' + '{{ matrix.node }}\n',
   '+compose/Dockerfile': 'FROM scratch\nCOPY vendor vendor # +vendor\n',

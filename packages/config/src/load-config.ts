@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { z } from 'zod'
 import { ConfigError } from './errors.js'
-import { readSettings, type Shape } from './settings.js'
+import { readSettings, type Setting, type Shape } from './settings.js'
 import { shown } from './show.js'
 import type { ConfigOptions } from './source.js'
 
@@ -19,7 +19,11 @@ export function loadConfig<const S extends Shape>(
   shape: S,
   options: ConfigOptions = {},
 ): Config<S> {
-  const settings = readSettings(shape, options)
+  return configOf(readSettings(shape, options))
+}
+
+/** The configuration that settings make up. @throws ConfigError with the fault of each. */
+export function configOf<S extends Shape>(settings: readonly Setting[]): Config<S> {
   const faults = settings.flatMap(({ fault }) => fault ?? [])
   if (faults.length > 0) throw new ConfigError(faults)
   const config = Object.fromEntries(settings.map(({ name, value }) => [name, value]))

@@ -75,11 +75,17 @@ const REMEDIES = new Map([
   ['ENOENT', 'check the path and that the file is mounted'],
   ['EACCES', "let the server's user read it"],
   ['EISDIR', 'name a file, not a directory'],
+  ['ETIMEDOUT', 'see whether its mount still answers'],
 ])
 
-function unreadable(error: unknown): Unreadable {
+/** The errno that an error has as its `code`, or `unknown error`: anything else may be part of a secret. */
+export function errnoOf(error: unknown): string {
   const code = String((error as { code?: unknown } | undefined)?.code)
-  const errno = /^E[A-Z0-9_]{1,30}$/.test(code) ? code : 'unknown error'
+  return /^E[A-Z0-9_]{1,30}$/.test(code) ? code : 'unknown error'
+}
+
+function unreadable(error: unknown): Unreadable {
+  const errno = errnoOf(error)
   return {
     problem: `cannot be read (${errno})`,
     remedy: REMEDIES.get(errno) ?? 'name a readable file',

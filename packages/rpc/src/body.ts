@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express'
+import { parse } from 'secure-json-parse'
 import type { RpcError } from './error.js'
 import { excessOf } from './measure.js'
 import { unsupportedMedia } from './media.js'
@@ -23,14 +24,19 @@ interface Refusal extends RpcError {
   status: number
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+// The parser drops a byte order mark itself; dropped here as well, a second one would pass.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+// What an attack sends: harmless as an own property of the body, but in a copy of it `__proto__` becomes the
+// prototype, and in a merge either changes everybody's.
+const harmless = { protoAction: 'remove', constructorAction: 'remove' } as const
 
 /**
  * Reads the body of a POST into `req.body`, once, and refuses what is no JSON-RPC message with JSON-RPC:
  * 415 for another media type, charset or a compressed body; 413 over `maxBytes`; -32700 for bad UTF-8 or JSON;
  * -32600 for an empty body, a scalar, or one over `maxDepth`, `maxKeys`, `maxItems` or `maxBatch`.
+ * `__proto__` keys are removed at every level, and each `constructor` that has a `prototype`.
  * A body refused before its end is answered at once and the connection closed. A body that another parser has put
- * into `req.body` is checked for its shape and batch size only. Anything but POST passes untouched.
+ * into `req.body` is checked for its shape and batch size only, and not cleaned. Anything but POST passes untouched.
  *
  * @throws TypeError `ERR_RPC_OPTION` when an option is not a positive integer.
  */
@@ -56,7 +62,7 @@ export function jsonBody(options: JsonBodyOptions = {}): RequestHandler {
       const text = utf8.decode(bytes)
       const excess = excessOf(text, { maxDepth, maxKeys, maxItems })
       if (excess) return invalidRequest(`the body ${excess}`)
-      body = JSON.parse(text)
+      body = parse(text, harmless)
     } catch {
       return refusal(400, -32700, 'Parse error: the body is not valid JSON in UTF-8')
     }

@@ -1,3 +1,4 @@
+const SPACE = 32
 const QUOTE = 34
 const COMMA = 44
 const COLON = 58
@@ -22,18 +23,29 @@ export function excessOf(text: string, measures: Measures): string | undefined {
   let keys = 0
   let items = 0
   let quoted = false
+  let opened = false
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i)
     if (quoted) {
       if (c === BACKSLASH) i++
       else if (c === QUOTE) quoted = false
-    } else if (c === QUOTE) quoted = true
-    else if (c === 91 || c === 123) {
+      continue
+    }
+    if (c <= SPACE) continue
+    const opens = c === 91 || c === 123
+    const closes = c === 93 || c === 125
+    // Commas alone would miss the one item of each list in [[1],[1]], and 4 MiB can hold two million such lists.
+    if ((c === COMMA || (opened && !closes)) && ++items > maxItems) {
+      return `has more than ${maxItems} items`
+    }
+    opened = opens
+    if (c === QUOTE) quoted = true
+    else if (opens) {
       if (++depth > maxDepth) return `nests deeper than ${maxDepth} levels`
-    } else if (c === 93 || c === 125) depth--
-    else if (c === COLON) {
-      if (++keys > maxKeys) return `has more than ${maxKeys} members in its objects`
-    } else if (c === COMMA && ++items >= maxItems) return `has more than ${maxItems} items`
+    } else if (closes) depth--
+    else if (c === COLON && ++keys > maxKeys) {
+      return `has more than ${maxKeys} members in its objects`
+    }
   }
   return undefined
 }

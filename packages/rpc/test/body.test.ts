@@ -250,6 +250,8 @@ it.each([
   ['maxBytes', { maxBytes: 0 }],
   ['maxBytes', { maxBytes: '4mb' as unknown as number }],
   ['maxDepth', { maxDepth: 1.5 }],
+  ['maxKeys', { maxKeys: -1 }],
+  ['maxItems', { maxItems: '9' as unknown as number }],
   ['maxBatch', { maxBatch: Number.NaN }],
   ['maxBatch', { maxBatch: Number.POSITIVE_INFINITY }],
 ])('refuses a wrong %s at creation, by name', (option, options) => {

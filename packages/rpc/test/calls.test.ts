@@ -104,6 +104,18 @@ describe('callsOf', () => {
     expect(body.calls[0]).toMatchObject({ kind: 'invalid', id: null, method: '' })
   })
 
+  // Were they passed over, a call that authorisation does not see would run.
+  it('sees the members that a copy of an uncleaned body has inherited, since what runs it does', async () => {
+    const app = express()
+    app.use(express.json(), (req, res) => {
+      req.body = Object.assign({}, req.body)
+      res.json({ runs: req.body.method, seen: callsOf(req)[0]?.method })
+    })
+    const { url } = await listen(app)
+    const { body } = await post(url, '{"__proto__":{"method":"tools/call","id":1}}')
+    expect(body).toEqual({ runs: 'tools/call', seen: 'tools/call' })
+  })
+
   it('describes the body that is there: one put in later is read again, the same one only once', async () => {
     const app = express()
     app.use(jsonBody(), (req, res) => {
