@@ -6,17 +6,12 @@ import { onCheckContinue } from './check-continue.js'
 import { onClientError } from './client-error.js'
 import { milliseconds, refuse, wholeNumber } from './options.js'
 import { boundPipelining } from './pipelined.js'
+import { rememberTls } from './renew-tls.js'
 import { closeStalled } from './stalled.js'
-
-export interface TlsOptions {
-  /** Private key, PEM. */
-  key: string | Buffer
-  /** Certificate chain, PEM, the server's own first. */
-  cert: string | Buffer
-}
+import { readTls, type TlsOptions } from './tls.js'
 
 export interface CreateServerOptions {
-  /** Serve HTTPS, TLS 1.2 at least. @default plain HTTP, for a proxy in front that ends TLS */
+  /** Serve HTTPS, TLS 1.2 at least; see `renewTls`. @default plain HTTP, for a proxy in front that ends TLS */
   tls?: TlsOptions
   /** Milliseconds for a request's headers to arrive, and for a TLS handshake. @default 10000, or less with `requestTimeoutMs` */
   headersTimeoutMs?: number
@@ -40,7 +35,7 @@ export interface CreateServerOptions {
  * not cut: no time here bounds an answer, only how long a client may leave it untaken. Express runs up to three times as fast on it (see `appClasses`); give it
  * the app before `app.request` and `app.response` are handed to anything else.
  *
- * @throws TypeError `ERR_SECURITY_OPTION` for wrong options, and when key and certificate cannot be used.
+ * @throws TypeError `ERR_SECURITY_OPTION` for wrong options, and when key, certificate or `clientCa` cannot be used.
  */
 export function createServer(
   app: Express,
@@ -71,7 +66,7 @@ export function createServer(
     refuse('app must be an Express app, as express() returns it')
   }
 
-  const server = listenerOf(app, tls, {
+  const settings = {
     ...appClasses(app),
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
@@ -84,7 +79,8 @@ export function createServer(
     // With no limit on a stream's life only TCP can notice a peer that has vanished.
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-  })
+  }
+  const server = listenerOf(app, settings, headersTimeoutMs, tls)
   // Node drops headers after the 2,000th in silence: what stands in front would have seen another request.
   server.maxHeadersCount = 0
   server.maxConnections = maxConnections
@@ -93,19 +89,20 @@ export function createServer(
   return server.on('clientError', onClientError).on('checkContinue', onCheckContinue)
 }
 
-function listenerOf(app: Express, tls: TlsOptions | undefined, options: ServerOptions) {
+function listenerOf(
+  app: Express,
+  options: ServerOptions,
+  handshakeTimeout: number,
+  tls?: TlsOptions,
+) {
   if (tls === undefined) return createHttpServer(options, app)
-  if (!tls?.key || !tls.cert)
-    refuse('tls needs key and cert, both PEM; leave it out for plain HTTP')
-  const { key, cert } = tls
+  const read = readTls(tls)
+  const { context, clientCertificates } = read
+  const requestCert = clientCertificates !== 'none'
+  const rejectUnauthorized = clientCertificates === 'required'
   // A handshake is no request yet, and may take 120 s by default.
-  const handshakeTimeout = options.headersTimeout
-  try {
-    return createHttpsServer(
-      { ...options, key, cert, minVersion: 'TLSv1.2', handshakeTimeout },
-      app,
-    )
-  } catch (error) {
-    refuse('tls.key and tls.cert must be a private key and its certificate, PEM; see cause', error)
-  }
+  const handshake = { handshakeTimeout, requestCert, rejectUnauthorized }
+  const server = createHttpsServer({ ...options, ...context, ...handshake }, app)
+  rememberTls(server, read, handshakeTimeout)
+  return server
 }

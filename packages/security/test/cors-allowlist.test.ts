@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type CorsOptions, corsAllowlist } from '../src/index.js'
-import { optionError, serve } from './serve.js'
+import { optionError, request, serve } from './serve.js'
 
 const EXPOSED =
   'WWW-Authenticate,Mcp-Session-Id,Retry-After,RateLimit,RateLimit-Policy,X-Request-Id'
@@ -68,6 +68,21 @@ describe('corsAllowlist: preflight', () => {
       `${ALLOWED}, ${ALLOWED}`,
       'constructor',
     ],
+    ...['HTTPS://app.example.com', 'https://app.example.com.', 'https://app.example.com:443'],
+    ...['https://user@app.example.com', `${ALLOWED}@evil.example`, 'https://xapp.example.com'],
+    ...[
+      `${ALLOWED} https://evil.example`,
+      `${ALLOWED},${ALLOWED}`,
+      `${ALLOWED}\tx`,
+      `${ALLOWED}%00`,
+    ],
+    ...[
+      'https://app_example.com',
+      'https://example.com',
+      'app.example.com',
+      'file://',
+      'undefined',
+    ],
   ])('gives the origin %j no permission', async (origin) => {
     const ask = await served()
     expect(await ask('OPTIONS', preflight(origin, 'authorization,mcp-param-x'))).toEqual({
@@ -95,6 +110,48 @@ describe('corsAllowlist: preflight', () => {
     const reflected = headers['access-control-allow-headers']?.split(',').slice(7)
     expect(reflected).toHaveLength(32)
     expect(reflected).not.toContain(long)
+  })
+
+  it('writes nothing else of what it is asked into its answer', async () => {
+    const { port } = await serve((app) => app.use(corsAllowlist([ALLOWED])))
+    const asked =
+      'mcp-param-a%0d%0aset-cookie: a=b,mcp-param-b:c,mcp-param-c d,mcp-param-\xe9,mcp-param-d\tset-cookie,mcp-param-ok'
+    const answer = await request(
+      port,
+      [
+        ...['Host: a', `Origin: ${ALLOWED}`, 'Access-Control-Request-Method: EVIL'],
+        ...[`Access-Control-Request-Headers: ${asked}`, 'Access-Control-Request-Headers: x-evil'],
+        'Access-Control-Request-Private-Network: true',
+      ],
+      'OPTIONS / HTTP/1.1',
+    )
+    expect(answer).toContain(`Access-Control-Allow-Headers: ${FIXED},mcp-param-ok\r\n`)
+    expect(answer).not.toMatch(/evil|set-cookie|private-network/i)
+  })
+
+  it.each(['\r', '\n', '\0'])('is refused with a bare %j in a header', async (character) => {
+    const { port } = await serve((app) => app.use(corsAllowlist([ALLOWED])))
+    const origin = [`Origin: ${ALLOWED}`, 'Access-Control-Request-Method: POST']
+    const names = `Access-Control-Request-Headers: mcp-param-a${character}Set-Cookie: a=b`
+    const answer = await request(port, ['Host: a', ...origin, names], 'OPTIONS / HTTP/1.1')
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).not.toContain('Set-Cookie')
+  })
+
+  it('gives no permission to two Origin headers, whichever comes first', async () => {
+    const { port } = await serve((app) => app.use(corsAllowlist([ALLOWED], { credentials: true })))
+    const [listed, evil] = [`Origin: ${ALLOWED}`, 'Origin: https://evil.example']
+    for (const lines of [
+      [listed, evil],
+      [evil, listed],
+      [listed, listed],
+      [listed, 'Origin:'],
+    ]) {
+      const all = ['Host: a', ...lines, 'Access-Control-Request-Method: POST']
+      const answer = await request(port, all, 'OPTIONS / HTTP/1.1')
+      expect(answer).toMatch(/^HTTP\/1\.1 204 /)
+      expect(answer).not.toContain('Access-Control-Allow')
+    }
   })
 
   it('is only what browsers send as one: any other OPTIONS needs a token', async () => {

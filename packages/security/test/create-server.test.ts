@@ -241,7 +241,7 @@ describe('createServer: options', () => {
     ['maxHeaderBytes', { maxHeaderBytes: 1.5 }],
     ['tls', { tls: { key: '', cert: '' } }],
     ['tls', { tls: null as unknown as { key: string; cert: string } }],
-    ['tls.key and tls.cert', { tls: { key: 'no key', cert: 'no certificate' } }],
+    ['tls.cert', { tls: { key: 'no key', cert: 'no certificate' } }],
   ])('refuses wrong %s', (option, options) => {
     expect(() => createServer(express(), options)).toThrow(optionError(option))
   })

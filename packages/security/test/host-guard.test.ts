@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { hostGuard } from '../src/index.js'
-import { optionError, request, sendRaw, serve, statusOf } from './serve.js'
+import { optionError, received, request, sendRaw, serve, statusOf } from './serve.js'
 
 const hosts = ['localhost', 'MCP.example.com:8443', '127.0.0.1', '[::1]', 'api.example.com:443']
 const origins = ['https://app.example.com', 'http://LOCALHOST:3000']
@@ -85,6 +87,48 @@ describe('hostGuard: Host', () => {
       '[localhost]',
     ],
     ...['[::ffff:127.0.0.1]', '[127.0.0.1]', 'http://localhost', 'a'.repeat(8000), '-localhost'],
+    // Whose reader would stop somewhere else.
+    ...[
+      'localhost:80@evil.example',
+      'evil.example/localhost',
+      'localhost:80#evil',
+      'localhost%40evil',
+    ],
+    ...[
+      'local\thost',
+      'localhost\t:80',
+      'localhost\t, evil.example',
+      'localhost\xa0',
+      'localhost\x85',
+    ],
+    ...[
+      'localhost&evil',
+      'localhost|evil',
+      "localhost'",
+      'localhost`',
+      '{localhost}',
+      'localhost=80',
+    ],
+    // UTF-8 that IDNA maps to a letter, to a dot, to nothing.
+    ...['\xe2\x93\x9bocalhost', 'localhost\xe3\x80\x82', 'local\xc2\xadhost'],
+    // Other ways to write 127.0.0.1 and ::1, which a page of a stranger would not need.
+    ...['127.0.0.01', '0177.0.0.1', '0x7f.0.0.1', '0x7f000001', '127.000.000.001', '0', '0.0.0.0'],
+    ...[
+      '[::ffff:7f00:1]',
+      '[::127.0.0.1]',
+      '[::1%eth0]',
+      '[::1%00]',
+      '[::1]:',
+      '[::1]:080',
+      '[::1]:0',
+    ],
+    ...['[:::1]', '[[::1]]', '[::1]]', '[::1]:80:80', '[v1.localhost]', '[ ::1]', '[::1].', '[::]'],
+    ...[
+      'mcp.example.com.:8443',
+      'mcp.example.com:08443',
+      'mcp.example.com:8443 ,',
+      'api.example.com.',
+    ],
   ])('keeps %j out', async (host) => {
     const { ask } = await guarded()
     const answer = await ask([`Host: ${host}`])
@@ -98,6 +142,41 @@ describe('hostGuard: Host', () => {
         message: 'Forbidden: this Host is not allowed; see the option "hosts" of hostGuard',
       },
     })
+  })
+
+  it.each([
+    ['a space before the colon', 'Host : localhost'],
+    ['a space before the name', ' Host: localhost'],
+    ['a folded line', 'Host: localhost\r\n evil.example'],
+    ['a line folded by a tab', 'Host:\r\n\tlocalhost'],
+    ['a bare line feed', 'Host: localhost\nX-Forwarded-Host: evil.example'],
+    ['a bare carriage return', 'Host: localhost\rX-Forwarded-Host: evil.example'],
+    ['a NUL', 'Host: localhost\0.evil.example'],
+    ['a vertical tab', 'Host: localhost\v'],
+    ['a DEL', 'Host: localhost\x7f'],
+  ])('gives 400 for %s', async (_what, line) => {
+    const { ask } = await guarded()
+    const answer = await ask([line])
+    expect(statusOf(answer)).toBe(400)
+    expect(answer).not.toContain('evil')
+  })
+
+  it('looks at each request of a connection, also where an upgrade is asked for', async () => {
+    const { port } = await guarded()
+    const get = (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\n`
+    const first = `${get('localhost')}\r\n`
+    const second = `${get('evil.example')}Connection: close\r\n\r\n`
+    const answers = await sendRaw(port, first + second)
+    expect(answers.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 403'])
+    const upgrade = ['Host: evil.example', 'Connection: Upgrade']
+    for (const protocol of ['websocket', 'h2c', 'TLS/1.2']) {
+      const socket = connect(port, '127.0.0.1')
+      const answer = received(socket)
+      socket.write(`GET / HTTP/1.1\r\n${upgrade.join('\r\n')}\r\nUpgrade: ${protocol}\r\n\r\n`)
+      await once(socket, 'data')
+      socket.write(second)
+      expect((await answer).match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 403', 'HTTP/1.1 403'])
+    }
   })
 
   it('keeps an empty and a missing Host out', async () => {
@@ -128,15 +207,25 @@ describe('hostGuard: Host', () => {
     expect(await status('Host: localhost', ...filler, 'Host: evil.example')).toBe(403)
   })
 
-  it.each(['http://evil.example/', 'http://localhost/', 'HTTP://localhost', '*', 'localhost:80'])(
-    'keeps out the request target %s, whatever Host says',
-    async (target) => {
-      const { ask } = await guarded()
-      const answer = await ask(['Host: localhost'], `OPTIONS ${target} HTTP/1.1`)
-      expect([400, 403]).toContain(statusOf(answer))
-      expect(answer).not.toContain('"in"')
-    },
-  )
+  it.each([
+    ...['http://evil.example/', 'http://localhost/', 'HTTP://localhost', '*', 'localhost:80'],
+    ...['http://localhost@evil.example/', 'http://evil.example@localhost/', 'http:///', 'http:/x'],
+    ...[
+      '\\\\evil.example',
+      '?x',
+      '#x',
+      '@evil.example',
+      'evil.example/',
+      'javascript:x',
+      '\t/',
+      '%2f',
+    ],
+  ])('keeps out the request target %s, whatever Host says', async (target) => {
+    const { ask } = await guarded()
+    const answer = await ask(['Host: localhost'], `OPTIONS ${target} HTTP/1.1`)
+    expect([400, 403]).toContain(statusOf(answer))
+    expect(answer).not.toContain('"in"')
+  })
 
   it('sees an absolute request target also where it is mounted on a path', async () => {
     const { port } = await serve((app) => {
@@ -235,6 +324,52 @@ describe('hostGuard: Origin', () => {
     expect(await status('Host: localhost', listed, 'Origin: https://evil.example')).toBe(403)
     expect(await status('Host: localhost', listed, 'Origin:')).toBe(403)
     expect(await status('Host: localhost', 'Origin:', listed)).toBe(403)
+  })
+
+  it.each([
+    ...[
+      'HTTPS://app.example.com',
+      'https://app_example.com',
+      'https://appXexample.com',
+      'https:app',
+    ],
+    ...[
+      'https://app.example.com https://evil.example',
+      'https://evil.example https://app.example.com',
+    ],
+    ...['https://app.example.com,https://app.example.com', 'https://app.example.com;', 'https://'],
+    ...[
+      'https://app.example.com@evil.example',
+      'https://app.example.com#',
+      'https://app.example.com?',
+    ],
+    ...['https://app.example.com\\', 'https://app.example.com%00', 'https://app.example.com:0443'],
+    ...[
+      'https:///app.example.com',
+      'https:/app.example.com',
+      '//app.example.com',
+      'https://app.example.co',
+    ],
+    ...['file://', 'data:', 'blob:https://app.example.com', 'null, null', 'NULL', 'undefined'],
+    ...[
+      'http://[::1]',
+      'http://[::1]:80',
+      'http://[0:0:0:0:0:0:0:1]:3000',
+      'http://[::1%25lo]:3000',
+    ],
+    ...['http://127.0.0.1:3000', 'http://[::ffff:127.0.0.1]:3000', 'http://localhost.:3000'],
+  ])('keeps %j out, with an IPv6 origin beside', async (origin) => {
+    const { status } = await guarded({ hosts, origins: [...origins, 'http://[::1]:3000'] })
+    expect(await status('Host: localhost', `Origin: ${origin}`)).toBe(403)
+    expect(await status('Host: localhost', 'Origin: http://[::1]:3000')).toBe(200)
+  })
+
+  it('gives 400 for control characters', async () => {
+    const { status } = await guarded()
+    for (const character of ['\0', '\r', '\v', '\x7f']) {
+      const origin = `https://app.example.com${character}`
+      expect(await status('Host: localhost', `Origin: ${origin}x`)).toBe(400)
+    }
   })
 
   it('lets no origin in by default, not even that of its own host', async () => {
