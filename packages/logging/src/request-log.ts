@@ -57,7 +57,8 @@ export function requestLog(logger: RequestLogger, options: RequestLogOptions = {
       const logAccess = () => {
         const fields = {
           ...fieldsOf(),
-          principal: attempt(() => principalOf(req)),
+          principal: attempt(() => cutText(principalOf(req))),
+          ...attempt(() => originOf(req)),
           ...rpcFields(req),
         }
         const level = fields.status >= 500 ? 'error' : 'info'
@@ -107,15 +108,31 @@ function rpcFields(req: Request) {
   }
 }
 
+function authOf(req: Request) {
+  return (req as { auth?: { clientId?: unknown; extra?: Record<string, unknown> } }).auth
+}
+
 function principalOfAuth(req: Request): string | undefined {
-  const { auth } = req as { auth?: { clientId?: unknown; extra?: Record<string, unknown> } }
-  const principal = auth?.extra?.principal ?? auth?.clientId
-  return typeof principal === 'string' ? cut(principal) : undefined
+  const auth = authOf(req)
+  return cutText(auth?.extra?.principal) ?? cutText(auth?.clientId)
+}
+
+/** On whose behalf, and through which OAuth client or API key. Left out where unknown: `addLogFields` may know. */
+function originOf(req: Request) {
+  const auth = authOf(req)
+  const tenant = cutText(auth?.extra?.tenant)
+  const client = cutText(auth?.clientId)
+  return { ...(tenant && { tenant }), ...(client && { client }) }
 }
 
 /** A batch can name many: each once, in one text. */
 function distinct(texts: readonly (string | undefined)[]): string | undefined {
   return cut([...new Set(texts.filter(Boolean))].join(',')) || undefined
+}
+
+/** Text alone: anything else could say something new each time it is asked. */
+function cutText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? cut(value) : undefined
 }
 
 function cut(text: string | undefined): string | undefined {

@@ -217,6 +217,104 @@ describe('the access line', () => {
     expect(await fallback.access()).toMatchObject([{ principal: 'app' }])
   })
 
+  describe('of an authenticated caller', () => {
+    const asking =
+      (auth: object): RequestHandler =>
+      (req, res) => {
+        Object.assign(req, { auth })
+        res.send('ok')
+      }
+
+    it('says through which client, and for which tenant where there is one', async () => {
+      const extra = { principal: 'alice', tenant: 'acme' }
+      const { get, access } = await serve(asking({ clientId: 'app', extra }))
+      await get()
+      expect(await access()).toMatchObject([{ principal: 'alice', tenant: 'acme', client: 'app' }])
+      const single = await serve(asking({ clientId: 'app', extra: {} }))
+      await single.get()
+      const [line] = await single.access()
+      expect(line).toMatchObject({ principal: 'app', client: 'app' })
+      expect(line).not.toHaveProperty('tenant')
+    })
+
+    it('says nothing of them for nobody', async () => {
+      const { get, access } = await serve()
+      await get()
+      const [line] = await access()
+      for (const field of ['principal', 'tenant', 'client']) expect(line).not.toHaveProperty(field)
+    })
+
+    it('keeps a tenant that the application knows of', async () => {
+      const { get, access } = await serve((_req, res) => {
+        addLogFields({ tenant: 'by host name', client: 'mobile' })
+        res.send('ok')
+      })
+      await get()
+      expect(await access()).toMatchObject([{ tenant: 'by host name', client: 'mobile' }])
+    })
+
+    it.each([
+      ['a line of its own', 'acme\n{"level":"error","message":"forged"}'],
+      ['a carriage return and an escape', 'acme\r\u001b[2K\u001b[1A\u0007\u0000'],
+      ['line separators of Unicode', 'acme\u2028forged\u2029forged\u0085forged'],
+      ['text that runs backwards', 'acme\u202egnissim\u2066'],
+      ['half a character', '\ud800acme'],
+    ])('cannot be made to write %s', async (_, name) => {
+      const auth = { clientId: name, extra: { principal: name, tenant: name } }
+      const { get, access, raw } = await serve(asking(auth))
+      await get()
+      expect(await access()).toMatchObject([{ principal: name, tenant: name, client: name }])
+      const line = (await raw()).slice(0, -1)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+      expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800]/)
+    })
+
+    it('is cut however long the names are', async () => {
+      const name = 'n'.repeat(5_000_000)
+      const auth = { clientId: name, extra: { principal: name, tenant: name } }
+      const { get, access, raw } = await serve(asking(auth))
+      await get()
+      const short = 'n'.repeat(128)
+      expect(await access()).toMatchObject([{ principal: short, tenant: short, client: short }])
+      expect((await raw()).length).toBeLessThan(1500)
+      const own = await serve(ok, { principalOf: () => name })
+      await own.get()
+      expect(await own.access()).toMatchObject([{ principal: short }])
+    })
+
+    it.each<[string, unknown]>([
+      ['an object with toString', { toString: () => 'forged\n' }],
+      ['an object with toJSON', { toJSON: () => 'forged' }],
+      ['a list', ['forged']],
+      ['a boxed text', Object('forged')],
+      ['a number', 7],
+      ['an empty text', ''],
+      ['null', null],
+    ])('does not say %s', async (_, name) => {
+      const auth = { clientId: name, extra: { principal: name, tenant: name } }
+      const { get, access, raw } = await serve(asking(auth), {})
+      await get()
+      const own = await serve(ok, { principalOf: () => name as string })
+      await own.get()
+      for (const [line] of [await access(), await own.access()]) {
+        for (const field of ['principal', 'tenant', 'client'])
+          expect(line).not.toHaveProperty(field)
+      }
+      expect(await raw()).not.toContain('forged')
+    })
+
+    it('is written although looking at the caller throws', async () => {
+      const extra = {
+        get tenant() {
+          throw new Error('tenant')
+        },
+      }
+      const { get, access } = await serve(asking({ clientId: 'app', extra }))
+      await get()
+      expect(await access()).toMatchObject([{ status: 200, principal: 'app' }])
+    })
+  })
+
   it.each([
     [200, 'info'],
     [401, 'info'],

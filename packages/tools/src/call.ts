@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import {
-  type AuthInfo,
   type CallToolResult,
   ProtocolError,
   ProtocolErrorCode,
@@ -10,7 +9,9 @@ import {
 import { type Ending, type Limits, withinLimits } from './deadline.js'
 import type { Tool } from './define.js'
 import { ToolError } from './errors.js'
-import { errorResult, issuesOf, toResult } from './result.js'
+import { issuesOf } from './issues.js'
+import { holdsScopes, principalOf } from './principal.js'
+import { errorResult, toResult } from './result.js'
 import type { Logger, Principal, ToolServices } from './types.js'
 
 /** How a call ended; a closed list, so that it can be a metric's label. */
@@ -79,7 +80,7 @@ async function attempt(
   principal: Principal | undefined,
   { services, logger, ignoreScopes, limits }: CallEnvironment,
 ): Promise<Answer> {
-  if (!ignoreScopes && !tool.scopes.every((scope) => principal?.scopes.includes(scope))) {
+  if (!ignoreScopes && !holdsScopes(principal, tool)) {
     const error = new ProtocolError(403, 'Forbidden: a scope is missing', {
       requiredScopes: tool.scopes,
     })
@@ -88,7 +89,7 @@ async function attempt(
   try {
     const input = await tool.input['~standard'].validate(args ?? {})
     if (input.issues) {
-      const text = `Invalid arguments for tool ${tool.name}: ${issuesOf(input.issues)}`
+      const text = `Invalid arguments for tool ${tool.name}: ${issuesOf(tool.input, input.issues)}`
       return { outcome: 'invalid_input', result: errorResult(text) }
     }
     const run = (controller: AbortController) =>
@@ -147,16 +148,6 @@ function failed(error: unknown, logger: Logger): Answer {
 function correlationIdOf(error: ProtocolError): string | undefined {
   const { correlationId } = (error.data ?? {}) as { correlationId?: string }
   return correlationId
-}
-
-function principalOf(auth: AuthInfo | undefined): Principal | undefined {
-  if (!auth) return undefined
-  const id = auth.extra?.principal
-  return {
-    id: typeof id === 'string' ? id : auth.clientId,
-    clientId: auth.clientId,
-    scopes: auth.scopes,
-  }
 }
 
 function progressOf(context: ServerContext) {

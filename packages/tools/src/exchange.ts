@@ -3,17 +3,18 @@ import type { AuthInfo, McpHttpHandler } from '@modelcontextprotocol/server'
 import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
 
 /**
- * One HTTP exchange through the SDK's web-standard handler, for a body that is parsed already.
+ * One HTTP exchange through the SDK's web-standard handler, for a body that is parsed already. `disconnect` aborts when
+ * the client goes away, and ends the exchange when somebody else aborts it.
  *
  * The SDK's own adapter makes a whole `Request` of it, body and all, and of that the handler reads the method, the URL, the
  * headers and the signal: a third of what a call costs. So this hands it just those.
  */
 export async function exchange(
-  handler: McpHttpHandler,
+  handler: Pick<McpHttpHandler, 'fetch'>,
   req: ExpressRequest,
   res: ExpressResponse,
+  disconnect = new AbortController(),
 ): Promise<void> {
-  const disconnect = new AbortController()
   let ended = false
   const onClose = () => {
     if (!ended) disconnect.abort()

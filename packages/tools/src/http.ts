@@ -1,19 +1,28 @@
-import { sendRpcError } from '@mcp-prod/rpc'
-import { toNodeHandler } from '@modelcontextprotocol/node'
+import { jsonBody, sendRpcError } from '@mcp-prod/rpc'
 import {
   createMcpHandler,
   type McpServerFactory,
   type ServerEventBus,
   type ServerNotifier,
 } from '@modelcontextprotocol/server'
-import type { RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
+import { discreet } from './discreet.js'
 import { exchange } from './exchange.js'
+import { milliseconds, wholeNumber } from './options.js'
+import { isListen, subscriptions } from './subscriptions.js'
 
 export interface ToolHandlerOptions {
   /** Told of refused requests and failures outside tools; changes no answer. @default none */
   onError?: (error: Error) => void
-  /** Most `subscriptions/listen` streams open at once. @default 1024 */
+  /** Most `subscriptions/listen` streams open at once; further ones get 503. @default 1024 */
   maxSubscriptions?: number
+  /**
+   * Most of them of one principal (`auth.extra.principal`, else `auth.clientId`); further ones get 429. Callers without
+   * authentication count as one. @default 16
+   */
+  maxSubscriptionsPerPrincipal?: number
+  /** Milliseconds until a stream is ended, or until its token expires if that is sooner. @default 3600000 (an hour) */
+  maxSubscriptionMs?: number
   /** Milliseconds between comments that keep an open stream alive through proxies; 0 for none. @default 15000 */
   keepAliveMs?: number
   /** Carries list-changed events; replicas need one they share. @default in this process */
@@ -29,37 +38,65 @@ export interface ToolHandler {
   close(): Promise<void>
 }
 
-/** The MCP endpoint as one Express handler: 2026-07-28 and, statelessly, every 2025 revision. */
+/**
+ * The MCP endpoint as one Express handler: 2026-07-28 and, statelessly, every 2025 revision. A body that nobody has read
+ * yet is read by `jsonBody()` with its defaults.
+ *
+ * @throws TypeError `ERR_TOOLS_OPTION` for a number that is none, is negative or is too long for a timer.
+ */
 export function toolHandler(
   factory: McpServerFactory,
   options: ToolHandlerOptions = {},
 ): ToolHandler {
-  const { onError = () => {}, maxSubscriptions = 1024, keepAliveMs = 15_000, bus } = options
-  const handler = createMcpHandler(factory, {
-    onerror: onError,
-    maxSubscriptions,
-    keepAliveMs,
-    ...(bus && { bus }),
-  })
-  const serveUnparsed = toNodeHandler(handler, { onerror: onError })
+  const { onError = () => {}, maxSubscriptions = 1024, maxSubscriptionsPerPrincipal = 16 } = options
+  const { maxSubscriptionMs = 3_600_000, keepAliveMs = 15_000, bus } = options
+  wholeNumber('maxSubscriptions', maxSubscriptions, 'streams')
+  wholeNumber('maxSubscriptionsPerPrincipal', maxSubscriptionsPerPrincipal, 'streams')
+  milliseconds('maxSubscriptionMs', maxSubscriptionMs, 1)
+  milliseconds('keepAliveMs', keepAliveMs, 0)
+  function report(error: Error): void {
+    try {
+      onError(discreet(error))
+    } catch {
+      // Who only watches must not decide how a request ends.
+    }
+  }
+  const common = { onerror: report, keepAliveMs }
+  const handler = createMcpHandler(factory, { ...common, ...(bus && { bus }) })
+  const readBody = jsonBody()
+  const streams = subscriptions(
+    () => createMcpHandler(factory, { ...common, bus: handler.bus }),
+    { maxSubscriptions, maxSubscriptionsPerPrincipal, maxSubscriptionMs },
+    report,
+  )
 
   let closed = false
+  function refuse(req: Request, res: Response): void {
+    res.set({ 'Retry-After': '1', Connection: 'close' })
+    sendRpcError(req, res, 503, { code: 503, message: 'The server is shutting down' })
+  }
+
   async function mcpMiddleware(...[req, res]: Parameters<RequestHandler>): Promise<void> {
-    if (closed) {
-      res.set({ 'Retry-After': '1', Connection: 'close' })
-      sendRpcError(req, res, 503, { code: 503, message: 'The server is shutting down' })
-      return
+    if (closed) return refuse(req, res)
+    // Handed to the SDK unread, a body could open streams past the limits.
+    if (req.body === undefined) {
+      let read = false
+      await readBody(req, res, () => {
+        read = true
+      })
+      if (!read) return
+      if (closed) return refuse(req, res)
     }
-    if (req.body === undefined) await serveUnparsed(req, res)
+    if (isListen(req)) await streams.serve(req, res)
     else await exchange(handler, req, res)
   }
 
   return {
     middleware: mcpMiddleware,
     notify: handler.notify,
-    close() {
+    async close() {
       closed = true
-      return handler.close()
+      await Promise.all([handler.close(), streams.close()])
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { isCallToolResult, isInputRequiredResult } from '@modelcontextprotocol/server'
 import type { Tool } from './define.js'
+import { issuesOf } from './issues.js'
 
 /** An answer that says in words what went wrong, for the model to read and act on. */
 export function errorResult(text: string): CallToolResult {
@@ -28,31 +29,8 @@ export async function toResult(tool: Tool, value: unknown): Promise<CallToolResu
   const parsed = await tool.output['~standard'].validate(value)
   if (parsed.issues)
     throw new Error(
-      `output of tool "${tool.name}" does not fit its schema: ${issuesOf(parsed.issues)}`,
+      `output of tool "${tool.name}" does not fit its schema: ${issuesOf(tool.output, parsed.issues)}`,
     )
   const structuredContent = parsed.value as Record<string, unknown>
   return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent }
-}
-
-interface Issue {
-  message: string
-  path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined
-}
-
-const MAX_ISSUES = 10
-const MAX_LENGTH = 200
-
-/** The faults of a value by path. Bounded, because a caller can make as many and as long as the body allows. */
-export function issuesOf(issues: readonly Issue[]): string {
-  const lines = issues.slice(0, MAX_ISSUES).map(({ path = [], message }) => {
-    const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
-    return cut(where ? `${where}: ${message}` : message)
-  })
-  if (issues.length > MAX_ISSUES) lines.push(`and ${issues.length - MAX_ISSUES} more`)
-  return lines.join('; ')
-}
-
-/** Caller-chosen text, short enough to answer or log with. */
-export function cut(text: string): string {
-  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text
 }

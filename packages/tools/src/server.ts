@@ -6,12 +6,16 @@ import {
   ProtocolErrorCode,
   Server,
   type ServerContext,
+  type ServerOptions,
 } from '@modelcontextprotocol/server'
 import { type CallEnvironment, callTool, type ToolCallEvent } from './call.js'
 import { fanOut } from './deadline.js'
 import type { Tool } from './define.js'
+import { withoutQuotes } from './discreet.js'
 import { optionError } from './errors.js'
-import { cut } from './result.js'
+import { cut } from './issues.js'
+import { toolList } from './list.js'
+import { flag } from './options.js'
 import type { Logger, ToolServices } from './types.js'
 
 export interface ToolServerOptions {
@@ -29,6 +33,12 @@ export interface ToolServerOptions {
   signal?: AbortSignal
   /** Runs tools without looking at scopes: for stdio, where the caller owns the process. @default false */
   dangerouslyIgnoreScopes?: boolean
+  /**
+   * Shows in `tools/list` only the tools whose scopes the caller holds. That hides no secret: a call of another is
+   * denied with the scopes that it needs, as always, because a client can ask for more only when it is told of which.
+   * @default false
+   */
+  listOnlyCallable?: boolean
 }
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
@@ -37,14 +47,16 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
  * A factory for `createMcpHandler` and `serveStdio`. Each instance is the SDK's low-level server with two handlers
  * that read tables built here, once: what a request costs does not grow with the number of tools.
  *
- * @throws TypeError `ERR_TOOLS_OPTION` when two tools share a name.
+ * @throws TypeError `ERR_TOOLS_OPTION` when two tools share a name, or a switch is neither true nor false.
  */
 export function createToolServer(
   tools: readonly Tool[],
   options: ToolServerOptions,
 ): McpServerFactory {
   const { name, version, instructions, services = {}, logger = silent, onCall = () => {} } = options
-  const { signal, dangerouslyIgnoreScopes = false } = options
+  const { signal, dangerouslyIgnoreScopes = false, listOnlyCallable = false } = options
+  flag('dangerouslyIgnoreScopes', dangerouslyIgnoreScopes)
+  flag('listOnlyCallable', listOnlyCallable)
   const limits = { shutdown: fanOut(signal), isShuttingDown: () => signal?.aborted ?? false }
   const environments = new Map<string, { tool: Tool; environment: CallEnvironment }>()
   for (const tool of tools) {
@@ -60,11 +72,14 @@ export function createToolServer(
     }
     environments.set(tool.name, { tool, environment })
   }
-  const listings = tools.map((tool) => tool.listing)
+  const filtered = listOnlyCallable && !dangerouslyIgnoreScopes
+  const list = toolList(tools, filtered)
   const info = { name, version }
-  const serverOptions = {
+  const serverOptions: ServerOptions = {
     capabilities: { tools: { listChanged: true } },
     ...(instructions && { instructions }),
+    // What one caller may see must not be served to another from a cache.
+    ...(filtered && { cacheHints: { 'tools/list': { cacheScope: 'private' } } }),
   }
   const mirrored = new Map(
     tools
@@ -91,8 +106,8 @@ export function createToolServer(
     const wrapper =
       mirrored.size > 0 ? new HeaderCheckedServer(info, serverOptions, mirrored) : undefined
     const server = wrapper?.server ?? new Server(info, serverOptions)
-    server.onerror = (error) => logger.warn('protocol error', { error })
-    server.setRequestHandler('tools/list', () => ({ tools: listings }) as never)
+    server.onerror = (error) => logger.warn('protocol error', { error: withoutQuotes(error) })
+    server.setRequestHandler('tools/list', list)
     server.setRequestHandler('tools/call', (request, context) =>
       onCallRequest(request, server, context),
     )
@@ -109,12 +124,12 @@ class HeaderCheckedServer extends McpServer {
 
   constructor(
     info: { name: string; version: string },
-    options: { capabilities: { tools: object } },
+    options: ServerOptions,
     schemas: ReadonlyMap<string, Record<string, unknown>>,
   ) {
     // Without the capability the SDK would install handlers of its own.
     super(info, { ...options, capabilities: {} })
-    this.server.registerCapabilities(options.capabilities)
+    this.server.registerCapabilities(options.capabilities ?? {})
     this.#schemas = schemas
   }
 

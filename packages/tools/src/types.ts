@@ -13,6 +13,8 @@ export interface Principal {
   /** The OAuth client or API key used. */
   clientId: string
   scopes: readonly string[]
+  /** The organisation on whose behalf, where the verifier names one: `auth.extra.tenant`. */
+  tenant?: string
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   createToolServer,
   type Tool,
   type ToolCallEvent,
+  type ToolHandlerOptions,
   type ToolServerOptions,
   toolHandler,
 } from '../src/index.js'
@@ -20,28 +21,39 @@ afterEach(async () => {
 
 export const info = { name: 'test', version: '1.0.0' }
 
+const alice: AuthInfo = {
+  token: '[redacted]',
+  clientId: 'key-1',
+  scopes: [],
+  extra: { principal: 'alice' },
+}
+
+interface Setting {
+  /** Who calls; `undefined` for nobody. */
+  authOf?: (req: express.Request) => AuthInfo | undefined
+  handler?: ToolHandlerOptions
+  /** Reads bodies before the handler does. @default express.json() */
+  parse?: express.RequestHandler
+}
+
 /** The tools on a real Express server; `scopes` are those of whoever calls. */
 export async function serve(
   tools: readonly Tool[],
   options: Partial<ToolServerOptions> = {},
   scopes: string[] = [],
+  { authOf = () => ({ ...alice, scopes }), handler, parse = express.json() }: Setting = {},
 ) {
   const events: ToolCallEvent[] = []
   const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
   const onCall = (event: ToolCallEvent) => events.push(event)
-  const mcp = toolHandler(createToolServer(tools, { ...info, logger, onCall, ...options }))
+  const mcp = toolHandler(createToolServer(tools, { ...info, logger, onCall, ...options }), handler)
   const app = express()
-  app.use(express.json())
+  app.use(parse)
   app.all(
     '/mcp',
     (req, _res, next) => {
-      const auth: AuthInfo = {
-        token: '[redacted]',
-        clientId: 'key-1',
-        scopes,
-        extra: { principal: 'alice' },
-      }
-      Object.assign(req, { auth })
+      const auth = authOf(req)
+      if (auth) Object.assign(req, { auth })
       next()
     },
     mcp.middleware,
@@ -57,9 +69,13 @@ export async function serve(
   return { url, events, logger, mcp }
 }
 
-export async function connect(url: URL, mode: 'auto' | 'legacy' = 'auto') {
+export async function connect(
+  url: URL,
+  mode: 'auto' | 'legacy' = 'auto',
+  headers: Record<string, string> = {},
+) {
   const client = new Client(info, { versionNegotiation: { mode } })
-  await client.connect(new StreamableHTTPClientTransport(url))
+  await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }))
   closers.push(() => client.close())
   return client
 }
@@ -92,25 +108,28 @@ export async function post(url: URL, body: unknown, headers: Record<string, stri
 }
 
 export function modernCall(name: string, args: object, headers: Record<string, string> = {}) {
+  const { body, headers: own } = modern('tools/call', { name, arguments: args })
+  return { body, headers: { ...own, 'mcp-name': name, ...headers } }
+}
+
+/** A request of any method with the envelope and the headers of 2026-07-28. */
+export function modern<Params extends object>(method: string, params: Params) {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': info,
     'io.modelcontextprotocol/clientCapabilities': {},
   }
-  const params = { name, arguments: args, _meta }
   return {
-    body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params },
-    headers: {
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/call',
-      'mcp-name': name,
-      ...headers,
-    },
+    body: { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } },
+    headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method },
   }
 }
 
 /** The same call as a client of the revisions before sends it: no envelope, no headers. */
 export function legacyCall(name: string, args: object) {
-  const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } }
-  return { body, headers: {} }
+  return legacy('tools/call', { name, arguments: args })
+}
+
+export function legacy(method: string, params: object) {
+  return { body: { jsonrpc: '2.0', id: 1, method, params }, headers: {} }
 }

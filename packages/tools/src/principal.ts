@@ -1,0 +1,30 @@
+import type { AuthInfo } from '@modelcontextprotocol/server'
+import type { Principal } from './types.js'
+
+/**
+ * What a tool may know of its caller. Neither the token, which some middleware leaves in `authInfo`, nor what else a
+ * verifier found in it.
+ */
+export function principalOf(auth: AuthInfo | undefined): Principal | undefined {
+  if (!auth) return undefined
+  const { principal, tenant } = auth.extra ?? {}
+  return {
+    id: isName(principal) ? principal : auth.clientId,
+    clientId: auth.clientId,
+    // Another middleware may have set a text: in it `includes` would find parts of words.
+    scopes: Array.isArray(auth.scopes) ? auth.scopes : [],
+    ...(isName(tenant) && { tenant }),
+  }
+}
+
+/** Whether a caller holds all the scopes that a tool needs. */
+export function holdsScopes(
+  principal: Principal | undefined,
+  { scopes }: { scopes: readonly string[] },
+): boolean {
+  return scopes.every((scope) => principal?.scopes.includes(scope))
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
