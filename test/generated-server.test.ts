@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { weatherServer } from '../templates/+upstream/test/support/weather-server.js'
 import { clients, connect } from '../templates/server/test/support/clients.js'
+import { certificateAuthority } from './support/certificates.js'
 import { must } from './support/command.js'
+import { httpsLoad } from './support/https-load.js'
 import { installPacked } from './support/packed.js'
 import { type RunningServer, start } from './support/running.js'
 
@@ -14,6 +16,8 @@ const variants = [
   { title: 'every option', flags: [], upstream: true },
   { title: 'the smallest set of options', flags: smallest, upstream: false },
 ]
+
+const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
 
 let packed: Awaited<ReturnType<typeof installPacked>>
 let upstream: Awaited<ReturnType<typeof weatherServer>>
@@ -138,6 +142,84 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
     server.process.kill('SIGTERM')
     await expect.poll(async () => (await fetch(`${server.adminUrl}/ready`)).status).toBe(503)
     expect((await call).structuredContent).toEqual({ waitedSeconds: 3 })
+    expect(await server.exited).toBe(0)
+  })
+
+  it('takes over a key that its own command makes, and drops one that is removed, without a restart', async () => {
+    server = await start(folder, { SHUTDOWN_GRACE: '100ms' })
+    const words = ['run', '--silent', 'key', '--', 'bob', '--scope', 'stats:read']
+    const printed = await must('npm', words, folder)
+    const [key = ''] = /mcp_[A-Za-z0-9-]+_[\w-]{43}/.exec(printed) ?? []
+    const callsWith = (token: string) =>
+      connect(server.url, token).then(
+        (client) => client.close().then(() => true),
+        () => false,
+      )
+    await expect.poll(() => callsWith(key), { timeout: 20_000, interval: 500 }).toBe(true)
+    const list = join(folder, 'keys.json')
+    const entries: { principal: string }[] = JSON.parse(await readFile(list, 'utf8'))
+    await writeFile(list, JSON.stringify(entries.filter(({ principal }) => principal !== 'bob')))
+    await expect.poll(() => callsWith(key), { timeout: 20_000, interval: 500 }).toBe(false)
+    expect(await callsWith(server.key)).toBe(true)
+    server.process.kill('SIGTERM')
+    expect(await server.exited).toBe(0)
+  })
+
+  it('serves HTTPS, knows a client by its certificate, and swaps its own under load', async () => {
+    const ca = await certificateAuthority(join(parent, 'ca'))
+    for (const name of ['first', 'second']) await ca.sign(name, `/O=Acme/CN=${name}`)
+    await ca.sign('robot', '/O=Acme/CN=robot')
+    const [certificate, key] = [ca.path('tls.crt'), ca.path('tls.key')]
+    await copyFile(ca.path('first.crt'), certificate)
+    await copyFile(ca.path('first.key'), key)
+    server = await start(folder, {
+      TLS_CERT_FILE: certificate,
+      TLS_KEY_FILE: key,
+      TLS_CLIENT_CA_FILE: ca.path('ca.crt'),
+      TLS_CLIENTS: '[{"subject":"CN=robot,O=Acme","scopes":["stats:read"]}]',
+      IP_LIMIT_PER_MINUTE: '1000000',
+      PRINCIPAL_LIMIT_PER_MINUTE: '1000000',
+      LOG_LEVEL: 'info',
+      SHUTDOWN_GRACE: '100ms',
+    })
+    expect(server.url.protocol).toBe('https:')
+    const curl = ['-s', '--cacert', ca.path('ca.crt'), '-o', '/dev/null', '-w', '%{http_code}']
+    const post = [
+      '-H',
+      'Content-Type: application/json',
+      '-H',
+      'Accept: application/json, text/event-stream',
+      '-d',
+      list,
+    ]
+    const robot = ['--cert', ca.path('robot.crt'), '--key', ca.path('robot.key')]
+    expect(await must('curl', [...curl, ...post, server.url.href], folder)).toBe('401')
+    expect(await must('curl', [...curl, ...post, ...robot, server.url.href], folder)).toBe('200')
+    expect(JSON.stringify(server.lines)).toContain('"principal":"CN=robot,O=Acme"')
+
+    const load = httpsLoad(server.url, {
+      ca: await readFile(ca.path('ca.crt')),
+      headers: {
+        authorization: `Bearer ${server.key}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
+      body: list,
+    })
+    await expect.poll(() => load.seen.get('first') ?? 0, { timeout: 20_000 }).toBeGreaterThan(50)
+    // One after the other, as a renewal does it: in between they do not match.
+    await rename(ca.path('second.crt'), certificate)
+    await expect
+      .poll(
+        () => server.lines.some(({ message }) => message === 'a changed setting is not taken'),
+        { timeout: 20_000 },
+      )
+      .toBe(true)
+    await rename(ca.path('second.key'), key)
+    await expect.poll(() => load.seen.get('second') ?? 0, { timeout: 20_000 }).toBeGreaterThan(50)
+    await load.stop()
+    expect(load.failures).toEqual([])
+    server.process.kill('SIGTERM')
     expect(await server.exited).toBe(0)
   })
 })

@@ -28,7 +28,7 @@ export async function writeGeneratedServer(): Promise<void> {
     name: 'bench',
     features: { ...featuresOf({}), vendor: false },
     templates: join(root, 'templates'),
-    values: { devKey: key.key, devKeyHash: key.hash },
+    values: { devKey: key.key, devKeyHash: key.hash, devClientSecret: '' },
   })
   for (const [path, { content }] of files) {
     await mkdir(dirname(join(work, path)), { recursive: true })

@@ -12,8 +12,9 @@ import type { CertificateVerifier } from './client-certificates.js'
 import { AuthUnavailableError, InvalidTokenError } from './errors.js'
 import { type HeaderFault, readBearer } from './header.js'
 import { checkChallengeOptions, requireCount, requireFunction, requireScopes } from './options.js'
-import { bearerAuthentication } from './passport.js'
+import { bearerAuthentication, callerOf } from './passport.js'
 import type { ScopeHierarchy } from './scopes.js'
+import { tell } from './tell.js'
 
 export interface AuthenticateOptions {
   /** What the credentials are for, named in the challenge (RFC 9110 §11.5). @default 'mcp' */
@@ -26,7 +27,7 @@ export interface AuthenticateOptions {
   maxTokenBytes?: number
   /** Which scopes include others: `scopeHierarchy(…)`. Whoever comes later sees them all. @default none do */
   hierarchy?: ScopeHierarchy
-  /** Accept a client certificate where no bearer token is sent: `clientCertificates(…)`. @default tokens alone */
+  /** Accept a client certificate where no Authorization header is sent: `clientCertificates(…)`. @default tokens alone */
   certificates?: CertificateVerifier
   /** Told why a request is refused, in a word that is never the caller's: for the log. @default none */
   onRefused?: (req: Request, reason: string) => void
@@ -60,40 +61,41 @@ export function authenticate(
   const refusals = refusalsOf({ realm, scopes, resourceMetadataUrl }, maxTokenBytes)
 
   /** Who calls, or why that is not known. */
-  async function identify(req: Request, res: Response): Promise<AuthInfo | Refusal> {
+  async function identify(req: Request, res: Response): Promise<{ caller: AuthInfo } | Refusal> {
     const found = readBearer(req, maxTokenBytes)
-    if ('token' in found) return (await authentication(found.token, res)) ?? refusals.wrong
-    // Only where no token was sent: who sends a bad one is not let in by other means.
-    const caller = found.fault === 'missing' ? certificates?.(req) : undefined
-    return caller ?? refusals[found.fault]
+    if ('token' in found) {
+      const caller = await authentication(found.token, res)
+      return caller ? { caller } : refusals.wrong
+    }
+    // Who sends any credentials is judged by them: what is wrong with those is not mended by other means.
+    const isSilent = req.headers.authorization === undefined
+    const caller = isSilent ? callerOf(certificates?.(req)) : undefined
+    return caller ? { caller } : refusals[found.fault]
   }
 
   return async function authenticateMiddleware(req, res, next) {
-    let refused: Refusal
-    let reason: string
+    let found: { caller: AuthInfo } | Refusal
     try {
-      const caller = await identify(req, res)
-      if (!('challenge' in caller)) {
-        setAuth(req, hierarchy ? { ...caller, scopes: hierarchy(caller.scopes) } : caller)
-        return next()
-      }
-      refused = caller
-      reason = caller.reason
+      found = await identify(req, res)
     } catch (error) {
       if (error instanceof AuthUnavailableError) {
-        onRefused(req, 'unavailable')
+        tell(onRefused, req, 'unavailable')
         return refuseForNow(req, res, error)
       }
       if (!(error instanceof InvalidTokenError)) {
         closeOverUnreadBody(req, res)
         return next(error)
       }
-      refused = refusals.wrong
-      reason = error.reason
+      found = { ...refusals.wrong, reason: error.reason }
     }
-    onRefused(req, reason)
+    if ('caller' in found) {
+      const { caller } = found
+      setAuth(req, hierarchy ? { ...caller, scopes: hierarchy(caller.scopes) } : caller)
+      return next()
+    }
+    tell(onRefused, req, found.reason)
     // A wrong secret, an unknown id and an expired key look the same from outside.
-    refuse(req, res, 401, refused.challenge, { message: refused.message })
+    refuse(req, res, 401, found.challenge, { message: found.message })
   }
 }
 

@@ -2,7 +2,8 @@ import { type Call, callsOf } from '@mcp-prod/rpc'
 import type { Request, RequestHandler } from 'express'
 import { authOf } from './auth-info.js'
 import { bearerChallenge, refuse } from './challenge.js'
-import { checkChallengeOptions, requireOption, requireScopes } from './options.js'
+import { checkChallengeOptions, requireFunction, requireScopes } from './options.js'
+import { tell } from './tell.js'
 
 export interface AuthorizeOptions {
   /** Scopes that every request needs, whatever it calls. @default [] */
@@ -11,7 +12,7 @@ export interface AuthorizeOptions {
   realm?: string
   /** Where the RFC 9728 metadata is, named in the challenge. */
   resourceMetadataUrl?: string
-  /** Told of every refusal for lack of a scope: for a metric or an audit. Must not throw. @default none */
+  /** Told of every refusal for lack of a scope: for a metric or an audit. @default none */
   onDenied?: (req: Request) => void
 }
 
@@ -28,8 +29,9 @@ export function authorize(
   scopesOf: (call: Call) => readonly string[],
   options: AuthorizeOptions = {},
 ): RequestHandler {
-  const { scopes = [], realm = 'mcp', resourceMetadataUrl, onDenied } = options
-  requireOption(typeof scopesOf === 'function', 'scopesOf', 'a function', scopesOf)
+  const { scopes = [], realm = 'mcp', resourceMetadataUrl, onDenied = () => {} } = options
+  requireFunction('scopesOf', scopesOf)
+  requireFunction('onDenied', onDenied)
   requireScopes('scopes', scopes)
   checkChallengeOptions(realm, resourceMetadataUrl)
   const unauthenticated = bearerChallenge({ realm, resourceMetadataUrl })
@@ -54,7 +56,7 @@ export function authorize(
       scopes: requiredScopes,
       resourceMetadataUrl,
     } as const
-    onDenied?.(req)
+    tell(onDenied, req)
     refuse(req, res, 403, bearerChallenge(challenge), {
       message: 'Forbidden: the token lacks a scope that the request needs',
       data: { requiredScopes },

@@ -14,8 +14,10 @@ export interface Breaker {
 /**
  * Stops asking a server that fails: after five failures in a row nobody waits for it any more, and every ten seconds one
  * call tries again, alone. (cockatiel 3 lets all waiting calls through with that one, opossum 9 opens at the first failure.)
+ *
+ * @param isOutage false for a failure that says nothing about the server, such as one that a caller can bring about.
  */
-export function breaker(): Breaker {
+export function breaker(isOutage: (error: unknown) => boolean): Breaker {
   let failures = 0
   let failure: unknown
   let openUntil = 0
@@ -38,9 +40,11 @@ export function breaker(): Breaker {
         failure = undefined
         return value
       } catch (error) {
-        failures++
         failure = error
-        openUntil = performance.now() + OPEN_MS
+        if (isOutage(error)) {
+          failures++
+          openUntil = performance.now() + OPEN_MS
+        }
         throw error
       } finally {
         if (isOpen) probing = false

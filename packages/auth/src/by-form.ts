@@ -29,7 +29,7 @@ export function tokensByForm(verifiers: TokensByForm): TokenVerifier {
 
   function verifierFor(token: string): TokenVerifier | undefined {
     if (keyIdOf(token) !== undefined) return apiKey
-    return JWT.test(token) && jwt ? jwt : opaque
+    return isJwt(token) && jwt ? jwt : opaque
   }
 
   return function verifyByForm(token): ReturnType<TokenVerifier> {
@@ -37,4 +37,8 @@ export function tokensByForm(verifiers: TokensByForm): TokenVerifier {
     if (!verify) throw new InvalidTokenError('form')
     return verify(token) as AuthInfo | undefined | Promise<AuthInfo | undefined>
   }
+}
+
+export function isJwt(token: string): boolean {
+  return JWT.test(token)
 }

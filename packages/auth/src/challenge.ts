@@ -6,6 +6,9 @@ import { isScopeToken } from './options.js'
 /** RFC 6750 §3.1. */
 export type ChallengeError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
 
+/** Most characters of all scopes in a challenge: proxies refuse answers whose headers are too large. */
+const MAX_SCOPE_LENGTH = 4096
+
 export interface Challenge {
   realm: string
   /** Left out where no bearer token was sent. */
@@ -26,7 +29,7 @@ export function bearerChallenge({
   const scope = [...scopes].filter(isScopeToken).join(' ')
   const parameters = [`realm=${quote(realm)}`]
   if (error) parameters.push(`error=${quote(error)}`)
-  if (scope) parameters.push(`scope=${quote(scope)}`)
+  if (scope && scope.length <= MAX_SCOPE_LENGTH) parameters.push(`scope=${quote(scope)}`)
   if (resourceMetadataUrl) parameters.push(`resource_metadata=${quote(resourceMetadataUrl)}`)
   return `Bearer ${parameters.join(', ')}`
 }

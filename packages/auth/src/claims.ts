@@ -37,11 +37,13 @@ export function claimReader(options: ClaimOptions): ClaimReader {
     const tenant = tenantClaim === undefined ? undefined : own(claims, tenantClaim)
     if (tenantClaim !== undefined && !isIdentifier(tenant)) throw new InvalidTokenError('tenant')
     const { exp, iss } = claims
+    // JSON can also say 1e999, which would be for ever.
+    if (exp !== undefined && !isTime(exp)) throw new InvalidTokenError('expiry')
     return {
       token: REDACTED,
       clientId: client,
       scopes: scopesOf(claims),
-      ...(typeof exp === 'number' && { expiresAt: Math.floor(exp) }),
+      ...(exp !== undefined && { expiresAt: Math.floor(exp) }),
       ...(URL.canParse(audience) && { resource: new URL(audience) }),
       extra: {
         principal: principalPrefix + subject,
@@ -74,6 +76,10 @@ function scopesOf({ scope, scp }: Claims): string[] {
   const given = scope ?? scp
   const list = typeof given === 'string' ? given.split(' ') : Array.isArray(given) ? given : []
   return [...new Set(list.filter(isScopeToken))]
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(Math.floor(value))
 }
 
 /** Not `constructor` and the like, which every object has. */

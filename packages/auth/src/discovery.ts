@@ -5,7 +5,7 @@ import {
   keysFrom,
   type RemoteKeysOptions,
 } from './key-source.js'
-import { requireUrl } from './options.js'
+import { isEndpoint, requireUrl } from './options.js'
 import { type Outbound, outbound } from './outbound.js'
 import { type RemoteDocument, remoteDocument } from './remote-document.js'
 
@@ -41,34 +41,33 @@ export function serverMetadata(
   options: RemoteKeysOptions,
 ): RemoteDocument<ServerMetadata> {
   requireUrl('issuer', issuer)
-  const { coolDownMs } = documentOptions(options)
-  const life = { freshMs: HOUR_MS, staleMs: 24 * HOUR_MS, coolDownMs, onFailure: () => {} }
+  const { coolDownMs, onFailure } = documentOptions(options)
+  const life = { freshMs: HOUR_MS, staleMs: 24 * HOUR_MS, coolDownMs, onFailure }
   return remoteDocument(() => readMetadata(issuer, send), life)
 }
 
 /** An endpoint out of metadata: text from elsewhere, so it is checked like an option. */
 export function endpoint(issuer: string, name: string, value: unknown): string {
-  if (
-    typeof value === 'string' &&
-    URL.canParse(value) &&
-    /^https?:$/.test(new URL(value).protocol)
-  ) {
-    return value
-  }
+  if (isEndpoint(value)) return value
   throw new Error(`@mcp-prod/auth: the metadata of ${issuer} has no usable ${name}`)
 }
 
 async function readMetadata(issuer: string, send: Outbound): Promise<ServerMetadata> {
+  const problems: string[] = []
   for (const url of metadataUrls(issuer)) {
     const { status, json } = await send(url, { maxBytes: MAX_METADATA_BYTES })
-    if (status !== 200 || !json) continue
     // RFC 8414 §3.3: otherwise one issuer could speak for another.
-    if (json.issuer === issuer) return json as unknown as ServerMetadata
-    throw new Error(
-      `@mcp-prod/auth: the metadata at ${url} is that of another issuer than ${issuer}`,
+    if (json?.issuer === issuer) return json as unknown as ServerMetadata
+    problems.push(
+      `${url} ${json ? `is of the issuer ${shown(json.issuer)}` : `answered ${status}`}`,
     )
   }
-  throw new Error(`@mcp-prod/auth: ${issuer} has no metadata (RFC 8414, OpenID Connect Discovery)`)
+  throw new Error(`@mcp-prod/auth: no metadata of ${issuer} was found: ${problems.join('; ')}`)
+}
+
+/** Text from elsewhere, but what it is most often about: a slash at the end that one side has and the other has not. */
+function shown(issuer: unknown): string {
+  return String(JSON.stringify(issuer)).slice(0, 200)
 }
 
 /** In the order of MCP 2026-07-28, basic/authorization: the well-known part goes before the issuer's path, or behind. */

@@ -1,4 +1,3 @@
-import { keyIdOf } from './api-key.js'
 import { isScopeToken } from './options.js'
 
 /** What one field of an entry must be; a missing field is judged only when it is required. */
@@ -10,18 +9,20 @@ interface Rule {
 export type EntryRules = Readonly<Record<string, Rule>>
 
 type Kind = 'KEYS' | 'CERTIFICATES'
-const NAMES = { KEYS: 'API keys', CERTIFICATES: 'client certificates' }
+const LISTS = { KEYS: 'API keys', CERTIFICATES: 'client certificates' }
 
-export const PRINCIPAL: Rule = {
+/** Of a principal or a tenant. */
+export const NAME: Rule = {
   must: 'be 1 to 256 printable characters',
   holds: matches(/^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u),
 }
-export const TENANT: Rule = PRINCIPAL
 export const SCOPES: Rule = {
   must: 'be an array of texts without spaces, quotes and backslashes (RFC 6749 section 3.3)',
   holds: (value) => Array.isArray(value) && value.every(isScopeToken),
 }
 
+/** A key anywhere in a text. Names of one's own may begin like one, such as `mcp_prod_reader`: its length tells. */
+const KEY = /mcp_[A-Za-z0-9-]{1,64}_[\w-]{43}/
 const KEY_DISCLOSED =
   'holds a key; the list takes only its hash, hashApiKey(key), and this key is disclosed: replace it'
 
@@ -70,7 +71,7 @@ function entryFaults(at: string, entry: unknown, rules: EntryRules): string[] {
     .map((field) => `${at} has an unknown field${nameable(field)}`)
   const broken = Object.entries(rules).flatMap(([field, { must, holds, required }]) => {
     const value = Object.hasOwn(entry, field) ? entry[field] : undefined
-    if ([value].flat().some(isKey)) return [`${at}.${field} ${KEY_DISCLOSED}`]
+    if ([value].flat().some(matches(KEY))) return [`${at}.${field} ${KEY_DISCLOSED}`]
     const fits = value === undefined ? !required : holds(value)
     return fits ? [] : [`${at}.${field} must ${must}`]
   })
@@ -93,10 +94,6 @@ function repeated(prefix: string, list: readonly unknown[], field: string): stri
   })
 }
 
-function isKey(value: unknown): boolean {
-  return typeof value === 'string' && keyIdOf(value.trim()) !== undefined
-}
-
 /** A field's name helps to find a typing error, unless it is long enough to be a secret itself. */
 function nameable(field: string): string {
   return /^\w{1,24}$/.test(field) ? ` "${field}"` : ''
@@ -108,7 +105,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function listError(kind: Kind, faults: readonly string[]): TypeError {
   const error = new TypeError(
-    `@mcp-prod/auth: the ${NAMES[kind]} are not usable:\n- ${faults.join('\n- ')}`,
+    `@mcp-prod/auth: the ${LISTS[kind]} are not usable:\n- ${faults.join('\n- ')}`,
   )
   return Object.assign(error, { code: kind === 'KEYS' ? 'ERR_AUTH_KEYS' : 'ERR_AUTH_CERTIFICATES' })
 }

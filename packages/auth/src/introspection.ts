@@ -8,33 +8,28 @@ import {
   claimReader,
   requireAudiences,
 } from './claims.js'
-import { endpoint, serverMetadata } from './discovery.js'
 import { AuthUnavailableError, InvalidTokenError } from './errors.js'
-import { documentOptions } from './key-source.js'
-import { requireCount, requireOption, requireText, requireUrl } from './options.js'
-import { type OutboundOptions, outbound } from './outbound.js'
+import {
+  type ExchangeOptions,
+  introspectionExchange,
+  isOutage,
+  isVerdict,
+} from './introspection-exchange.js'
+import { requireCount, requireFunction } from './options.js'
+import { tell } from './tell.js'
 import { tokenCache } from './token-cache.js'
 
-const MAX_ANSWER_BYTES = 64 * 1024
 /** Questions under way at once; a flood of invented tokens must not become one of connections. */
 const MAX_CONCURRENT = 64
+/** Seconds by which the clocks of the two servers may differ. */
+const NOT_BEFORE_TOLERANCE = 30
 
-export interface IntrospectionOptions extends ClaimOptions, OutboundOptions {
-  /** The authorization server; its metadata names the endpoint, and an `iss` in an answer must be it. */
-  issuer: string
+export interface IntrospectionOptions extends ClaimOptions, ExchangeOptions {
   /** This server's canonical URI (RFC 8707): the answer's `aud` must name it. */
   audience: string | readonly string[]
-  /** How this server identifies itself at the endpoint. */
-  clientId: string
-  /** Its secret, or what gives the secret that is valid now: one that is rotated. */
-  clientSecret: string | (() => string)
-  /** @default the `introspection_endpoint` of the issuer's metadata */
-  endpoint?: string
-  /** How id and secret are sent (RFC 6749 §2.3.1): as Basic credentials or in the form. @default 'basic' */
-  clientAuthentication?: 'basic' | 'post'
   /**
    * Milliseconds for which a valid token is not asked for again, never past its expiry. So long a revoked token goes on
-   * working. 0 asks every time. @default 30000
+   * working. 0 asks every time; requests that come while a question is under way share its answer. @default 30000
    */
   cacheMs?: number
   /** Milliseconds for which a token that is not valid stays refused without asking. @default 5000 */
@@ -53,23 +48,26 @@ export interface IntrospectionOptions extends ClaimOptions, OutboundOptions {
  */
 export function introspectedTokens(options: IntrospectionOptions): RemoteVerifier {
   const { issuer, audience, cacheMs = 30_000, refusedCacheMs = 5_000, maxCached = 10_000 } = options
+  const { onFailure = () => {} } = options
   const audiences = requireAudiences(audience)
   requireCount('cacheMs', cacheMs, 0)
   requireCount('refusedCacheMs', refusedCacheMs, 0)
   requireCount('maxCached', maxCached, 1)
-  const { onFailure } = documentOptions(options)
+  requireFunction('onFailure', onFailure)
   const authInfoOf = claimReader(options)
-  const question = asker(options)
-  const circuit = breaker()
+  const introspect = introspectionExchange(options)
+  const circuit = breaker(isOutage)
   const cache = tokenCache({ cacheMs, refusedCacheMs, maxCached })
   const asking = new Map<string, Promise<AuthInfo>>()
 
   async function ask(token: string): Promise<Claims> {
     try {
-      return await circuit.run(() => question(token))
+      return await circuit.run(() => introspect(token))
     } catch (error) {
+      // The breaker's own: nothing was exchanged.
       if (error instanceof AuthUnavailableError) throw error
       tell(onFailure, error as Error)
+      if (isVerdict(error, token)) throw new InvalidTokenError('form', { cause: error })
       throw new AuthUnavailableError('the token could not be introspected', { cause: error })
     }
   }
@@ -82,7 +80,7 @@ export function introspectedTokens(options: IntrospectionOptions): RemoteVerifie
       cache.accept(hash, info)
       return info
     } catch (error) {
-      if (error instanceof InvalidTokenError) cache.refuse(hash, error)
+      if (error instanceof InvalidTokenError) cache.refuse(hash, error.reason)
       throw error
     }
   }
@@ -105,88 +103,32 @@ export function introspectedTokens(options: IntrospectionOptions): RemoteVerifie
   return Object.assign(verifyByIntrospection, { check: () => circuit.check() })
 }
 
-/** One exchange with the endpoint. @throws Error when it did not answer as RFC 7662 says. */
-function asker(options: IntrospectionOptions): (token: string) => Promise<Claims> {
-  const { issuer, clientId, clientSecret, clientAuthentication = 'basic' } = options
-  requireText('clientId', clientId)
-  if (typeof clientSecret !== 'function') {
-    // Not shown, whatever it is.
-    requireOption(
-      Boolean(clientSecret),
-      'clientSecret',
-      'a text, or a function that gives one',
-      'none',
-    )
-  }
-  const isKnown = ['basic', 'post'].includes(clientAuthentication)
-  requireOption(isKnown, 'clientAuthentication', '"basic" or "post"', clientAuthentication)
-  if (options.endpoint !== undefined) requireUrl('endpoint', options.endpoint)
-  const send = outbound(options)
-  const metadata = serverMetadata(issuer, send, {})
-
-  async function endpointUrl(): Promise<string> {
-    if (options.endpoint !== undefined) return options.endpoint
-    const { introspection_endpoint: url } = await metadata.get()
-    return endpoint(issuer, 'introspection_endpoint', url)
-  }
-
-  return async function askAbout(token) {
-    const secret = typeof clientSecret === 'function' ? clientSecret() : clientSecret
-    const form = new URLSearchParams({ token, token_type_hint: 'access_token' })
-    const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' }
-    if (clientAuthentication === 'basic') headers.authorization = basic(clientId, secret)
-    else
-      for (const [name, value] of [
-        ['client_id', clientId],
-        ['client_secret', secret],
-      ] as const)
-        form.set(name, value)
-    const url = await endpointUrl()
-    const request = {
-      method: 'POST',
-      headers,
-      body: form.toString(),
-      maxBytes: MAX_ANSWER_BYTES,
-    } as const
-    const { status, json } = await send(url, request)
-    if (status === 200 && typeof json?.active === 'boolean') return json
-    const hint = status === 401 ? ': does it know clientId and clientSecret?' : ''
-    throw new Error(
-      `@mcp-prod/auth: ${new URL(url).origin} answered ${status} to an introspection${hint}`,
-    )
-  }
-}
-
-function checkActive(claims: Claims, issuer: string): void {
-  if (claims.active !== true) throw new InvalidTokenError('inactive')
-  // Optional members; but what is there must be right.
-  if (claims.iss !== undefined && claims.iss !== issuer) throw new InvalidTokenError('issuer')
-  const type = claims.token_type ?? 'Bearer'
+function checkActive({ active, iss, token_type, exp, nbf }: Claims, issuer: string): void {
+  if (active !== true) throw new InvalidTokenError('inactive')
+  // The rest is optional; but what is there must be right.
+  if (iss !== undefined && iss !== issuer) throw new InvalidTokenError('issuer')
   // An endpoint knows refresh tokens too, and says of one bound to a key that it is `DPoP`.
-  if (typeof type !== 'string' || !/^(bearer|access_token)$/i.test(type))
-    throw new InvalidTokenError('type')
+  const isBearer = typeof token_type === 'string' && /^(bearer|access_token)$/i.test(token_type)
+  if (token_type !== undefined && !isBearer) throw new InvalidTokenError('type')
   const nowSeconds = Date.now() / 1000
-  if (claims.exp !== undefined && !(Number(claims.exp) > nowSeconds))
+  // A number and nothing that compares like one: the cache ends by it.
+  if (exp !== undefined && !(isTime(exp) && exp > nowSeconds))
     throw new InvalidTokenError('expired')
-  if (claims.nbf !== undefined && !(Number(claims.nbf) <= nowSeconds + 30))
+  if (nbf !== undefined && !(isTime(nbf) && nbf <= nowSeconds + NOT_BEFORE_TOLERANCE))
     throw new InvalidTokenError('not_yet')
 }
 
-/** RFC 6749 §2.3.1: both are form-encoded first, so that a colon in either is none. */
-function basic(id: string, secret: string): string {
-  const encoded = [id, secret].map((text) => new URLSearchParams({ '': text }).toString().slice(1))
-  return `Basic ${Buffer.from(encoded.join(':')).toString('base64')}`
+/** A time as RFC 7662 has it: `1e999` is JSON too, and would never come. */
+function isTime(value: unknown): value is number {
+  return Number.isFinite(value)
 }
 
-/** Each request has its own: a handler that adds a scope to it must not add it to every later one. */
-function copyOf(info: AuthInfo): AuthInfo {
-  return { ...info, scopes: [...info.scopes], extra: { ...info.extra } }
-}
-
-function tell(onFailure: (error: Error) => void, error: Error): void {
-  try {
-    onFailure(error)
-  } catch {
-    // Who only watches must not decide how a request ends.
+/** Each request has its own: what a handler changes in it must not be changed for every later one. */
+function copyOf({ scopes, resource, extra, ...info }: AuthInfo): AuthInfo {
+  return {
+    ...info,
+    scopes: [...scopes],
+    ...(resource && { resource: new URL(resource) }),
+    extra: { ...extra },
   }
 }

@@ -8,8 +8,9 @@ import {
 import type { RemoteVerifier } from './auth-info.js'
 import { audienceOf, type ClaimOptions, claimReader, requireAudiences } from './claims.js'
 import { InvalidTokenError } from './errors.js'
-import type { KeySource, VerificationKey } from './key-source.js'
-import { requireFunction, requireOption, requireText } from './options.js'
+import type { VerificationKey } from './key-set.js'
+import type { KeySource } from './key-source.js'
+import { requireBoolean, requireFunction, requireOption, requireText } from './options.js'
 
 /** Signatures by a key pair. With an HMAC whoever can check a token can also make one. */
 const ASYMMETRIC = [
@@ -26,13 +27,16 @@ export interface JwtOptions extends ClaimOptions {
   audience: string | readonly string[]
   /** `issuerKeys(issuer)`, `remoteKeys(url)` or `staticKeys(jwks)`. */
   keys: KeySource
-  /** Accepted signatures. @default every asymmetric one that jose has */
+  /** Accepted signatures. @default RS, PS and ES with 256, 384 or 512 bits, EdDSA and Ed25519 */
   algorithms?: readonly JwtAlgorithm[]
   /** Seconds that the clocks of issuer and server may differ, for `exp` and `nbf`. @default 30 */
   clockToleranceSeconds?: number
   /** Accept only `typ: at+jwt`, as RFC 9068 §4 demands; many servers still write `JWT`, or nothing. @default false */
   requireAccessTokenType?: boolean
-  /** Asked last, of a token that is otherwise valid: for a list of revoked `jti` or `sub`. @default none */
+  /**
+   * Asked last, of a token that is otherwise valid: for a list of revoked `jti` or `sub`. It bounds its own time, and
+   * throws an `AuthUnavailableError` where it cannot tell. @default none
+   */
   isRevoked?: (claims: JWTPayload) => boolean | Promise<boolean>
 }
 
@@ -48,6 +52,7 @@ export function jwtTokens(options: JwtOptions): RemoteVerifier {
   requireText('issuer', issuer)
   const audiences = requireAudiences(audience)
   requireFunction('keys.keysFor', keys?.keysFor)
+  requireFunction('keys.check', keys.check)
   checkAlgorithms(algorithms)
   const isTolerance = Number.isFinite(clockToleranceSeconds) && clockToleranceSeconds >= 0
   requireOption(
@@ -56,12 +61,12 @@ export function jwtTokens(options: JwtOptions): RemoteVerifier {
     'a number of seconds from 0 to 300',
     clockToleranceSeconds,
   )
+  requireBoolean('requireAccessTokenType', requireAccessTokenType)
   if (isRevoked !== undefined) requireFunction('isRevoked', isRevoked)
   const types = requireAccessTokenType ? ['at+jwt'] : ['at+jwt', 'jwt', '']
   const authInfoOf = claimReader(options)
   const rules = {
     issuer,
-    audience: audiences,
     algorithms: [...algorithms],
     clockTolerance: clockToleranceSeconds,
     requiredClaims: ['exp'],
@@ -91,7 +96,11 @@ async function verifiedByOneOf(
     try {
       return await verify(key)
     } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw refusalOf(error)
+      const isOfToken =
+        error instanceof errors.JOSEError &&
+        !(error instanceof errors.JWSSignatureVerificationFailed)
+      if (isOfToken) throw refusalOf(error)
+      // Signed by another key, or this one is too weak to count: the next may be the one.
     }
   }
   throw new InvalidTokenError('signature')
@@ -107,23 +116,21 @@ function headerOf(token: string) {
 
 /** RFC 7515 §4.1.9: `application/` may be left out, and case does not count. */
 function typeOf(typ: unknown): string {
-  return String(typ ?? '')
-    .toLowerCase()
-    .replace(/^application\//, '')
+  if (typ === undefined) return ''
+  // A list or an object would be text, too, once it is made one.
+  return typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : 'none'
 }
 
-function refusalOf(error: unknown): unknown {
+function refusalOf(error: InstanceType<typeof errors.JOSEError>): InvalidTokenError {
   if (error instanceof errors.JWTExpired) return new InvalidTokenError('expired')
   if (error instanceof errors.JWTClaimValidationFailed) {
     const reasons: Record<string, string> = {
       iss: 'issuer',
-      aud: 'audience',
       nbf: 'not_yet',
       exp: 'expiry',
     }
     return new InvalidTokenError(reasons[error.claim] ?? 'claims')
   }
-  // Errors of jose and of WebCrypto alike were caused by the token; the key has been imported before.
   return new InvalidTokenError('form', { cause: error })
 }
 

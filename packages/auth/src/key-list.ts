@@ -1,13 +1,5 @@
 import { isKeyId } from './api-key.js'
-import {
-  checkEntries,
-  type EntryRules,
-  matches,
-  PRINCIPAL,
-  parseEntries,
-  SCOPES,
-  TENANT,
-} from './entries.js'
+import { checkEntries, type EntryRules, matches, NAME, parseEntries, SCOPES } from './entries.js'
 
 /** One key as the server keeps it. Several may share a principal, so that a key can be replaced without a gap. */
 export interface ApiKey {
@@ -35,13 +27,13 @@ const RULES: EntryRules = {
     holds: matches(/^[0-9a-f]{64}$/i),
     required: true,
   },
-  principal: { ...PRINCIPAL, required: true },
+  principal: { ...NAME, required: true },
   scopes: { ...SCOPES, required: true },
   expiresAt: {
     must: 'be an ISO 8601 date and time with an offset, such as 2027-01-31T00:00:00Z',
     holds: isDateTime,
   },
-  tenant: TENANT,
+  tenant: NAME,
 }
 
 /**

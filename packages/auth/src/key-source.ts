@@ -1,7 +1,8 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from 'jose'
-import { AuthUnavailableError, InvalidTokenError } from './errors.js'
-import { requireFunction, requireMilliseconds, requireOption, requireUrl } from './options.js'
-import { type OutboundOptions, outbound } from './outbound.js'
+import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import { createLocalJWKSet, type JSONWebKeySet, type JWTHeaderParameters } from 'jose'
+import { candidates, type KeySet, noSuchKey, type VerificationKey } from './key-set.js'
+import { requireEndpoint, requireFunction, requireMilliseconds, requireOption } from './options.js'
+import { type Outbound, type OutboundOptions, outbound } from './outbound.js'
 import {
   type RemoteDocument,
   type RemoteDocumentOptions,
@@ -10,11 +11,7 @@ import {
 
 /** Far more than any authorization server publishes. */
 const MAX_JWKS_BYTES = 256 * 1024
-/** Of a token that names no key, so many are tried. */
-const MAX_CANDIDATES = 8
-
-/** A key that a signature may be checked with; more than one where the token does not say which. */
-export type VerificationKey = Awaited<ReturnType<ReturnType<typeof createLocalJWKSet>>>
+const MIN_RSA_BITS = 2048
 
 /** Where the keys that tokens are signed with are found. */
 export interface KeySource {
@@ -26,8 +23,6 @@ export interface KeySource {
 
 export interface RemoteKeysOptions extends OutboundOptions, RemoteDocumentOptions {}
 
-type KeySet = ReturnType<typeof createLocalJWKSet>
-
 /** The keys of a fixed JWK set (RFC 7517), for networks from which no authorization server can be reached. */
 export interface StaticKeys extends KeySource {
   /** Puts another set in place, from the next token on. @throws TypeError `ERR_AUTH_OPTION` as `staticKeys`. */
@@ -36,7 +31,7 @@ export interface StaticKeys extends KeySource {
 
 /**
  * @param jwks as an object or as JSON. Public keys only.
- * @throws TypeError `ERR_AUTH_OPTION` for what is no key set, and for one with private or symmetric keys.
+ * @throws TypeError `ERR_AUTH_OPTION` for what is no key set, and for one with a private, symmetric, weak or broken key.
  */
 export function staticKeys(jwks: string | JSONWebKeySet): StaticKeys {
   let keySet = publicKeySet(jwks)
@@ -59,7 +54,7 @@ export function staticKeys(jwks: string | JSONWebKeySet): StaticKeys {
  * @throws TypeError `ERR_AUTH_OPTION` for a wrong URL or option.
  */
 export function remoteKeys(url: string, options: RemoteKeysOptions = {}): KeySource {
-  requireUrl('url of remoteKeys', url)
+  requireEndpoint('url of remoteKeys', url)
   const send = outbound(options)
   return keysFrom(async () => keySetAt(url, send), options)
 }
@@ -87,11 +82,15 @@ export function documentOptions(options: RemoteDocumentOptions): Required<Remote
   return { freshMs, staleMs, coolDownMs, onFailure }
 }
 
-export async function keySetAt(url: string, send: ReturnType<typeof outbound>): Promise<KeySet> {
+export async function keySetAt(url: string, send: Outbound): Promise<KeySet> {
   const { status, json } = await send(url, { maxBytes: MAX_JWKS_BYTES })
-  if (status !== 200 || !json)
-    throw new Error(`@mcp-prod/auth: ${url} answered ${status}, not a JWK set`)
-  return createLocalJWKSet(json as unknown as JSONWebKeySet)
+  try {
+    return createLocalJWKSet(json as unknown as JSONWebKeySet)
+  } catch (cause) {
+    const { origin, pathname } = new URL(url)
+    const problem = `${origin}${pathname} answered ${status}, not a JWK set`
+    throw new Error(`@mcp-prod/auth: ${problem}`, { cause })
+  }
 }
 
 async function remoteKeysFor(document: RemoteDocument<KeySet>, header: JWTHeaderParameters) {
@@ -101,55 +100,29 @@ async function remoteKeysFor(document: RemoteDocument<KeySet>, header: JWTHeader
   return (renewed && (await candidates(renewed, header))) ?? noSuchKey()
 }
 
-/** The keys of a set that fit a token's header; undefined when there is none. */
-async function candidates(
-  keySet: KeySet,
-  header: JWTHeaderParameters,
-): Promise<VerificationKey[] | undefined> {
-  try {
-    return [await keySet(header, { payload: '', signature: '' })]
-  } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) return undefined
-    if (error instanceof errors.JWKSMultipleMatchingKeys) return firstOf(error)
-    if (error instanceof errors.JOSEError) throw new InvalidTokenError('key', { cause: error })
-    // The key itself is broken, and that is the server's fault, not the caller's.
-    throw new AuthUnavailableError('a key of the authorization server cannot be used', {
-      cause: error,
-    })
-  }
-}
-
-async function firstOf(keys: AsyncIterable<VerificationKey>): Promise<VerificationKey[]> {
-  const found: VerificationKey[] = []
-  for await (const key of keys) if (found.push(key) >= MAX_CANDIDATES) break
-  return found
-}
-
-function noSuchKey(): never {
-  throw new InvalidTokenError('key')
-}
-
 function publicKeySet(jwks: string | JSONWebKeySet): KeySet {
   const set = typeof jwks === 'string' ? parsed(jwks) : jwks
   const keys: unknown = set?.keys
   const isList = Array.isArray(keys) && keys.length > 0
   // Nothing of a key is shown: it may be a private one.
-  requireOption(
-    isList,
-    'jwks',
-    'a JWK set { "keys": [...] } with one key at least',
-    'something else',
-  )
-  for (const [index, key] of (keys as { kty?: unknown; d?: unknown }[]).entries()) {
-    const isPublic = ['RSA', 'EC', 'OKP'].includes(String(key?.kty)) && key.d === undefined
-    requireOption(
-      isPublic,
-      `jwks.keys[${index}]`,
-      'a public RSA, EC or OKP key',
-      'another kind of key',
-    )
+  const shape = 'a JWK set { "keys": [...] } with one key at least'
+  requireOption(isList, 'jwks', shape, 'something else')
+  for (const [index, key] of (keys as JsonWebKey[]).entries()) {
+    const kind = `a public RSA key of ${MIN_RSA_BITS} bits at least, or an EC or OKP one`
+    requireOption(isPublicKey(key), `jwks.keys[${index}]`, kind, 'something else')
   }
   return createLocalJWKSet(set as JSONWebKeySet)
+}
+
+function isPublicKey(key: JsonWebKey): boolean {
+  try {
+    const { asymmetricKeyDetails } = createPublicKey({ key, format: 'jwk' })
+    const { modulusLength = MIN_RSA_BITS } = asymmetricKeyDetails ?? {}
+    // Of a private key the public half would have been taken.
+    return key.d === undefined && modulusLength >= MIN_RSA_BITS
+  } catch {
+    return false
+  }
 }
 
 function parsed(text: string): JSONWebKeySet | undefined {

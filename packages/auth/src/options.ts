@@ -22,7 +22,8 @@ export function requireOption(
 
 /** What a timer of Node can count; it fires at once when given more. */
 const LONGEST_MS = 2 ** 31 - 1
-const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?$/i
+/** With the underscore, which DNS leaves to other uses, but container networks have in their names. */
+const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?$/i
 
 export function requireMilliseconds(option: string, value: unknown, minimum = 1): void {
   const holds = Number.isSafeInteger(value) && (value as number) >= minimum
@@ -39,6 +40,10 @@ export function requireCount(option: string, value: unknown, minimum: number): v
   requireOption(holds, option, `a whole number, at least ${minimum}`, value)
 }
 
+export function requireBoolean(option: string, value: unknown): void {
+  requireOption(typeof value === 'boolean', option, 'true or false', value)
+}
+
 export function requireFunction(option: string, value: unknown): void {
   requireOption(typeof value === 'function', option, 'a function', value)
 }
@@ -53,22 +58,41 @@ export function requireText(option: string, value: unknown): void {
 }
 
 export function requireHosts(option: string, value: readonly string[]): void {
-  const holds = Array.isArray(value) && value.every((host) => HOST.test(host))
+  const holds = Array.isArray(value) && value.every(isHost)
   requireOption(holds, option, 'an array of hosts such as idp.internal or idp.internal:8443', value)
 }
 
 /** An http or https URL without credentials, query and fragment: one that can be compared and shown. */
 export function requireUrl(option: string, value: unknown): URL {
-  const url = isHttpUrl(value) ? new URL(value as string) : undefined
-  const isPlain = url && !url.username && !url.password && !url.search && !url.hash
   requireOption(
-    Boolean(isPlain) && !/[?#]/.test(value as string),
+    isEndpoint(value) && !value.includes('?'),
     option,
     'an absolute http or https URL without credentials, query and fragment',
-    // Credentials are in none that is shown.
-    typeof value === 'string' ? value.replace(/\/\/[^/]*@/, '//[hidden]@') : value,
+    withoutSecrets(value),
   )
-  return url as URL
+  return new URL(value as string)
+}
+
+/** Where something is fetched from: some authorization servers tell their key sets apart by a query. */
+export function requireEndpoint(option: string, value: unknown): void {
+  requireOption(
+    isEndpoint(value),
+    option,
+    'an absolute http or https URL without credentials and fragment',
+    withoutSecrets(value),
+  )
+}
+
+export function isEndpoint(value: unknown): value is string {
+  if (!isHttpUrl(value) || value.includes('#')) return false
+  const { username, password } = new URL(value)
+  return username === '' && password === ''
+}
+
+/** An option's error goes to the log, and a URL may hold credentials and keys. */
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  return value.replace(/^.*@/s, '[hidden]@').replace(/[?#].*$/s, '?[hidden]')
 }
 
 /** What a challenge names besides its error; the same for `authenticate` and `authorize`. */
@@ -86,7 +110,11 @@ function isHeaderText(value: unknown): value is string {
   return typeof value === 'string' && HEADER_TEXT.test(value)
 }
 
-function isHttpUrl(value: unknown): boolean {
+function isHost(value: unknown): value is string {
+  return typeof value === 'string' && HOST.test(value)
+}
+
+function isHttpUrl(value: unknown): value is string {
   return isHeaderText(value) && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
 }
 

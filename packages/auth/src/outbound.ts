@@ -3,7 +3,8 @@ import * as http from 'node:http'
 import * as https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { type AddressRules, addressProblem } from './address.js'
-import { requireHosts, requireMilliseconds, requireOption } from './options.js'
+import { exchange, type OutboundAnswer, type OutboundRequest } from './exchange.js'
+import { requireBoolean, requireHosts, requireMilliseconds } from './options.js'
 
 export interface OutboundOptions {
   /**
@@ -17,26 +18,13 @@ export interface OutboundOptions {
   timeoutMs?: number
 }
 
-export interface OutboundRequest {
-  method?: 'GET' | 'POST'
-  headers?: Record<string, string>
-  body?: string
-  maxBytes: number
-}
-
-export interface OutboundAnswer {
-  status: number
-  /** The parsed JSON object; undefined when the body is none. */
-  json: Record<string, unknown> | undefined
-}
-
-/** Sends one request and gives the answer, whatever its status. @throws Error that names the host and no secret. */
+/** Sends one request and gives the answer, whatever its status. @throws Error that names the URL and no secret. */
 export type Outbound = (url: string, request: OutboundRequest) => Promise<OutboundAnswer>
 
 /**
  * The one way out for this package: to URLs from configuration and from metadata, which somebody else may have
  * written (SSRF). https only; the address is checked after look-up and is the one connected to, so that a name
- * cannot answer differently the second time; redirects are errors; time and size are bounded.
+ * cannot answer differently the second time; redirects are not followed; time and size are bounded.
  *
  * @throws TypeError `ERR_AUTH_OPTION` for wrong options.
  */
@@ -44,14 +32,10 @@ export function outbound(options: OutboundOptions = {}): Outbound {
   const { privateHosts = [], dangerouslyAllowHttp = false, timeoutMs = 5000 } = options
   requireHosts('privateHosts', privateHosts)
   requireMilliseconds('timeoutMs', timeoutMs)
-  requireOption(
-    typeof dangerouslyAllowHttp === 'boolean',
-    'dangerouslyAllowHttp',
-    'true or false',
-    dangerouslyAllowHttp,
-  )
+  requireBoolean('dangerouslyAllowHttp', dangerouslyAllowHttp)
   const trusted = new Set(privateHosts.map((host) => host.toLowerCase()))
-  const settings = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8 }
+  // An idle connection ends before what is on the way forgets it; a request would wait on it in vain.
+  const settings = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8, timeout: timeoutMs }
   const agents = { 'http:': new http.Agent(settings), 'https:': new https.Agent(settings) }
 
   function rulesOf(url: URL): AddressRules {
@@ -70,66 +54,15 @@ export function outbound(options: OutboundOptions = {}): Outbound {
     // A host that is an address already is never looked up.
     const problem = isIP(literal) ? addressProblem(literal, rules) : undefined
     if (problem) throw failure(url, problem)
-    const exchange = () =>
-      exchangeOnce(url, request, {
-        agent: agents[url.protocol as keyof typeof agents],
-        lookup: guardedLookup(rules),
-        signal: AbortSignal.timeout(timeoutMs),
-      })
+    // One for all attempts, so that the limit is that of the whole.
+    const signal = AbortSignal.timeout(timeoutMs)
+    const agent = agents[url.protocol]
     try {
-      // The server may close a kept connection just as it is used again: that says nothing about the server.
-      return await exchange().catch((error) =>
-        isReset(error) ? exchange() : Promise.reject(error),
-      )
+      return await exchange(url, request, { agent, lookup: guardedLookup(rules), signal })
     } catch (cause) {
-      throw failure(url, textOf(cause, timeoutMs), cause)
+      throw failure(url, signal.aborted ? `no answer within ${timeoutMs} ms` : textOf(cause), cause)
     }
   }
-}
-
-interface Connection {
-  agent: http.Agent
-  lookup: LookupFunction
-  signal: AbortSignal
-}
-
-function exchangeOnce(
-  url: URL,
-  { method = 'GET', headers = {}, body, maxBytes }: OutboundRequest,
-  connection: Connection,
-): Promise<OutboundAnswer> {
-  return new Promise((resolve, reject) => {
-    const send = url.protocol === 'https:' ? https.request : http.request
-    const request = send(url, {
-      ...connection,
-      method,
-      // Inflated, a small answer could be a thousand times its size.
-      headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers },
-    })
-    request.once('error', (error) => reject(Object.assign(error, { reused: request.reusedSocket })))
-    request.once('response', (response) => {
-      read(response, maxBytes).then(resolve, (error) => {
-        request.destroy()
-        reject(error)
-      })
-    })
-    request.end(body)
-  })
-}
-
-async function read(response: http.IncomingMessage, maxBytes: number): Promise<OutboundAnswer> {
-  const { statusCode: status = 0, headers } = response
-  if (status >= 300 && status < 400) throw new Error('it redirects, and redirects are not followed')
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-    throw new Error('it is compressed')
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of response) {
-    length += chunk.length
-    if (length > maxBytes) throw new Error(`its answer has more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return { status, json: jsonObject(Buffer.concat(chunks).toString()) }
 }
 
 /** Looks up as Node would; one address that breaks the rules refuses the name, not only that address. */
@@ -148,23 +81,8 @@ function guardedLookup(rules: AddressRules): LookupFunction {
   }
 }
 
-function jsonObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isReset(error: { code?: string; reused?: boolean }): boolean {
-  return error.reused === true && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-}
-
-function textOf(error: unknown, timeoutMs: number): string {
-  const { name, code, message } = error as NodeJS.ErrnoException
-  if (name === 'AbortError' || name === 'TimeoutError') return `no answer within ${timeoutMs} ms`
+function textOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
   return code && !message.includes(code) ? `${code}: ${message}` : message
 }
 

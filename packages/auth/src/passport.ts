@@ -49,6 +49,11 @@ async function checked(verify: TokenVerifier, token: string): Promise<AuthInfo |
     // Express would take a thrown 'route' as the order to skip what follows, and undefined as no error.
     throw error instanceof Error ? error : verifierError('threw what is no Error', error)
   }
+  return callerOf(auth)
+}
+
+/** What a verifier returned, if it is a caller. @throws TypeError `ERR_AUTH_VERIFIER` for anything else but nothing. */
+export function callerOf(auth: AuthInfo | undefined): AuthInfo | undefined {
   // `"admins".includes("admin")` holds: scopes in one text would grant parts of words.
   if (auth && !isAuthInfo(auth)) throw verifierError('must return AuthInfo or undefined')
   return auth || undefined
@@ -60,6 +65,6 @@ function isAuthInfo({ clientId, scopes }: AuthInfo): boolean {
 }
 
 function verifierError(fault: string, cause?: unknown): TypeError {
-  const error = new TypeError(`@mcp-prod/auth: the token verifier ${fault}`, { cause })
+  const error = new TypeError(`@mcp-prod/auth: the verifier ${fault}`, { cause })
   return Object.assign(error, { code: 'ERR_AUTH_VERIFIER' })
 }

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express'
+import { closeOverUnreadBody } from './challenge.js'
 import { isScopeToken, requireOption, requireText, requireUrl } from './options.js'
 
 export interface ProtectedResourceOptions {
@@ -64,10 +65,8 @@ export function protectedResource(
     middleware: function protectedResourceMiddleware(req, res, next) {
       if (req.path !== path && req.path !== WELL_KNOWN) return next()
       if (req.method !== 'GET' && req.method !== 'HEAD') {
-        res
-          .set({ Allow: 'GET, HEAD', Connection: 'close' })
-          .status(405)
-          .json({ error: 'method_not_allowed' })
+        closeOverUnreadBody(req, res)
+        res.set('Allow', 'GET, HEAD').status(405).json({ error: 'method_not_allowed' })
         return
       }
       res.set('Cache-Control', 'public, max-age=300').type('json').send(body)
@@ -78,7 +77,7 @@ export function protectedResource(
 /** RFC 8707 §2, MCP basic/authorization: clients send this very text, and tokens carry it as `aud`. */
 function requireResource(resource: string): URL {
   const url = requireUrl('resource', resource)
-  const isCanonical = !resource.endsWith('/') && resource === url.href.replace(/\/$/, '')
+  const isCanonical = resource === url.href.replace(/\/$/, '')
   requireOption(
     isCanonical,
     'resource',

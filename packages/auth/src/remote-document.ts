@@ -1,9 +1,13 @@
 import { AuthUnavailableError } from './errors.js'
+import { tell } from './tell.js'
 
 export interface RemoteDocumentOptions {
-  /** Milliseconds for which a document is used without asking again. @default 600000 (10 minutes) */
+  /**
+   * Milliseconds for which a document is used as it is. From four fifths of them on it is asked for in the background.
+   * @default 600000 (10 minutes)
+   */
   freshMs?: number
-  /** Milliseconds for which it is used when the server does not answer. @default 3600000 (an hour) */
+  /** Milliseconds, from its arrival, for which it is used when the server does not answer. @default 3600000 (an hour) */
   staleMs?: number
   /** Least milliseconds between two requests: after a failure, and for keys that are not known. @default 30000 */
   coolDownMs?: number
@@ -19,6 +23,9 @@ export interface RemoteDocument<T> {
   /** @throws the last failure, until a request succeeds again. */
   check(): void
 }
+
+/** The part of its fresh time after which a document is asked for in the background, so that nobody waits at the end. */
+const EARLY = 0.8
 
 /**
  * A document of another server that this one must outlive: kept while fresh; asked for once, however many wait; used
@@ -51,8 +58,10 @@ export function remoteDocument<T>(
     } catch (error) {
       // From the answer on: a server that hangs would else be asked without a pause.
       askedAt = performance.now()
-      failure = error as Error
-      tell(onFailure, failure)
+      const isKnown = error instanceof AuthUnavailableError
+      failure = (isKnown && error.cause instanceof Error ? error.cause : error) as Error
+      // What another document could not give, it has told itself.
+      if (!isKnown) tell(onFailure, failure)
       throw unavailable()
     }
   }
@@ -71,11 +80,10 @@ export function remoteDocument<T>(
   return {
     async get() {
       const ageMs = current ? performance.now() - current.at : Number.POSITIVE_INFINITY
-      if (current && ageMs < freshMs) return current.value
       const usable = current && ageMs < staleMs ? current : undefined
-      if (usable && failure) {
-        // A known outage: who calls now must not wait to learn of it again.
-        if (restMs() <= 0) ask().catch(() => {})
+      if (usable && (failure || ageMs < freshMs)) {
+        const isDue = failure || ageMs >= EARLY * freshMs
+        if (isDue && restMs() <= 0) ask().catch(() => {})
         return usable.value
       }
       if (failure && !asking && restMs() > 0) throw unavailable()
@@ -92,13 +100,5 @@ export function remoteDocument<T>(
     check() {
       if (failure) throw failure
     },
-  }
-}
-
-function tell(onFailure: (error: Error) => void, error: Error): void {
-  try {
-    onFailure(error)
-  } catch {
-    // Who only watches must not decide whether keys are found.
   }
 }

@@ -15,28 +15,41 @@ export function scopeHierarchy(
   known: Iterable<string>,
   implies: Readonly<Record<string, readonly string[]>> = {},
 ): ScopeHierarchy {
-  const scopes = [...new Set(known)]
-  requireOption(scopes.every(isScopeToken), 'known of scopeHierarchy', 'an array of scopes', scopes)
-  const rules = new Map(Object.entries(implies))
-  for (const [scope, included] of rules) {
-    const holds = isScopeToken(scope) && Array.isArray(included) && included.every(isScopeToken)
-    requireOption(holds, `implies["${scope}"] of scopeHierarchy`, 'an array of scopes', included)
+  // A text is iterable too, letter by letter.
+  const scopes = new Set(typeof known === 'string' ? [''] : known)
+  const areScopes = [...scopes].every(isScopeToken)
+  requireOption(areScopes, 'known of scopeHierarchy', 'an array of scopes', known)
+  const included = new Map<string, readonly string[]>()
+  for (const [scope, list] of Object.entries(implies)) {
+    const holds = isScopeToken(scope) && Array.isArray(list) && list.every(isScopeToken)
+    requireOption(holds, `implies["${scope}"] of scopeHierarchy`, 'an array of scopes', list)
+    // `*` is the operator's word; a token that holds it as a scope gets nothing by it.
+    included.set(scope, list.includes('*') ? [...list, ...scopes] : list)
   }
-
-  /** What one held or included scope stands for by its form alone. */
-  function covered(scope: string): string[] {
-    return scope.endsWith(':*') ? scopes.filter((each) => each.startsWith(scope.slice(0, -1))) : []
-  }
+  const families = familiesOf(scopes)
 
   return function effectiveScopes(held) {
+    const own = new Set(held)
     const effective = new Set(held)
     // A set visits what is added meanwhile, each once: chains are followed, and circles end.
     for (const scope of effective) {
-      const included = rules.get(scope) ?? []
-      // `*` is the operator's word; a token that holds it as a scope gets nothing by it.
-      if (included.includes('*')) for (const each of scopes) effective.add(each)
-      for (const each of [...included, ...covered(scope)]) if (each !== '*') effective.add(each)
+      for (const each of included.get(scope) ?? []) effective.add(each)
+      for (const each of families.get(scope) ?? []) effective.add(each)
     }
-    return [...effective]
+    return [...effective].filter((scope) => scopes.has(scope) || own.has(scope))
   }
+}
+
+/** Under `orders:*` all that begin with `orders:`. Looked up and not searched for: a token may hold thousands. */
+function familiesOf(scopes: Iterable<string>): Map<string, string[]> {
+  const families = new Map<string, string[]>()
+  for (const scope of scopes) {
+    for (const { index } of scope.matchAll(/:/g)) {
+      const family = `${scope.slice(0, index)}:*`
+      const members = families.get(family) ?? []
+      members.push(scope)
+      families.set(family, members)
+    }
+  }
+  return families
 }

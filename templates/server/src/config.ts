@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { parseApiKeys } from '@mcp-prod/auth'
+import { parseClientCertificates } from '@mcp-prod/auth'
 import {
   byteSize,
   ConfigError,
   choice,
   duration,
+  flag,
   integer,
   loadConfig,
   parsed,
@@ -14,6 +15,10 @@ import {
   url, // +upstream
 } from '@mcp-prod/config'
 import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
+import { introspectionSettings } from './introspection.js' // +introspection
+import { jwtSettings } from './jwt.js' // +jwt
+import { keySettings } from './keys.js' // +apikey
+import { resourceSettings } from './resource.js' // +oauth
 
 /** What every way of running the server reads. */
 const shared = {
@@ -30,7 +35,18 @@ export const settings = {
   ADMIN_HOST: text({ default: '127.0.0.1' }),
   ADMIN_PORT: port({ default: 8081 }),
 
-  API_KEYS: secret(parsed(parseApiKeys)),
+  ...keySettings, // +apikey
+  ...resourceSettings, // +oauth
+  ...jwtSettings, // +jwt
+  ...introspectionSettings, // +introspection
+  LIST_ONLY_CALLABLE: flag({ default: false }),
+
+  // TLS ends here only where these are set; usually a proxy in front does it.
+  TLS_CERT: parsed(pem, { optional: true }),
+  TLS_KEY: secret(parsed(pem, { optional: true })),
+  TLS_CLIENT_CA: parsed(pem, { optional: true }),
+  TLS_CLIENTS: parsed(parseClientCertificates, { optional: true }),
+
   ALLOWED_HOSTS: parsed(hosts, { default: 'localhost,127.0.0.1,[::1]' }),
   ALLOWED_ORIGINS: parsed(origins, { default: '' }),
   TRUST_PROXY: parsed(trustProxy, { default: '0' }),
@@ -48,12 +64,19 @@ export type SharedConfig = ReturnType<typeof readSharedConfig>
 
 /** @throws ConfigError that lists every fault at once. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env) {
-  return loadConfig(settings, { env })
+  const config = loadConfig(settings, { env })
+  checkTogether(config)
+  return config
 }
 
 /** The part that does not need a network, for stdio. @throws ConfigError */
 export function readSharedConfig(env: NodeJS.ProcessEnv = process.env) {
   return loadConfig(shared, { env })
+}
+
+/** TLS as `createServer` takes it; undefined where a proxy in front ends it. */
+export function tlsOf({ TLS_CERT: cert, TLS_KEY: key, TLS_CLIENT_CA: clientCa }: Config) {
+  return cert !== undefined && key !== undefined ? { cert, key, clientCa } : undefined
 }
 
 /** What `read` gives, or the faults on stderr and the end of the process. */
@@ -84,6 +107,25 @@ function origins(text: string): string[] {
   const origins = items(text)
   corsAllowlist(origins)
   return origins
+}
+
+function pem(text: string): string {
+  if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) throw new Error('it is not in PEM format')
+  return text
+}
+
+/** Settings that only make sense with others. */
+function checkTogether(config: Partial<Record<keyof typeof settings, unknown>>): void {
+  const needs = { TLS_CERT: 'TLS_KEY', TLS_KEY: 'TLS_CERT', TLS_CLIENT_CA: 'TLS_CERT' } as const
+  const both = { TLS_CLIENT_CA: 'TLS_CLIENTS', TLS_CLIENTS: 'TLS_CLIENT_CA' } as const
+  const faults = [...Object.entries(needs), ...Object.entries(both)]
+    .filter(([name, other]) => config[name as keyof typeof needs] && !config[other])
+    .map(([name, other]) => ({
+      name: other,
+      problem: `is not set, but ${name} is`,
+      remedy: `set ${other} too, or ${other}_FILE to the path of a file that holds it`,
+    }))
+  if (faults.length > 0) throw new ConfigError(faults)
 }
 
 function items(text: string): string[] {

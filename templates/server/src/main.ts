@@ -6,12 +6,13 @@ import { createLogger } from '@mcp-prod/logging'
 import { createMetrics } from '@mcp-prod/metrics'
 import { handleProcessErrors } from '@mcp-prod/recovery'
 import { callsOf } from '@mcp-prod/rpc'
-import { createServer } from '@mcp-prod/security'
+import { certificateOf, createServer } from '@mcp-prod/security'
 import { createShutdown } from '@mcp-prod/shutdown'
 import { createAdmin } from './admin.js'
 import { createApp } from './app.js'
-import { type Config, loadDevelopmentEnv, orExit, readConfig, settings } from './config.js'
+import { type Config, loadDevelopmentEnv, orExit, readConfig, settings, tlsOf } from './config.js'
 import { name, version } from './identity.js'
+import { watchSettings } from './reload.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
 
@@ -41,23 +42,28 @@ async function main(config: Config) {
 
   const { services, checks, close } = createServices(config)
   shutdown.onClose('services', close)
-  const { app, mcp } = createApp({ config, logger, metrics, services, shutdown })
+  const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
   shutdown.onDrained('mcp streams', () => mcp.close())
 
   let started = false
   const blockedBy = () => (shutdown.draining ? 'draining' : started ? undefined : 'starting')
   // On a developer's machine a web page could reach it through a rebound name.
   const hosts = config.ADMIN_HOST === '127.0.0.1' ? ['localhost', '127.0.0.1'] : []
-  const admin = createServer(createAdmin({ checks, logger, metrics, blockedBy, hosts }))
-  const server = createServer(app)
+  const allChecks = { ...checks, ...auth.checks }
+  const admin = createServer(createAdmin({ checks: allChecks, logger, metrics, blockedBy, hosts }))
+  const tls = tlsOf(config)
+  const server = createServer(app, { tls })
   shutdown.addServer(admin, { last: true })
   shutdown.addServer(server)
   const adminUrl = await listen(admin, 'ADMIN_PORT', config.ADMIN_HOST, config.ADMIN_PORT)
   const url = await listen(server, 'PORT', config.HOST, config.PORT)
+  const watch = watchSettings({ config, logger, auth, server })
+  shutdown.onClose('settings', () => watch.close())
   started = true
   logger.info('listening', {
     url: `${url}/mcp`,
     adminUrl,
+    certificate: tls && certificateOf(tls),
     tools: tools.length,
     node: process.version,
   })
@@ -69,5 +75,6 @@ async function listen(server: Server, setting: string, host: string, port: numbe
     throw new Error(`cannot listen on ${host}:${port}, as ${setting} says: ${cause.message}`)
   })
   const { address, port: actual, family } = server.address() as AddressInfo
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
+  const scheme = 'setSecureContext' in server ? 'https' : 'http'
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
 }

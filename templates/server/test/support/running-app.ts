@@ -1,7 +1,6 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { generateApiKey } from '@mcp-prod/auth'
 import { createLogger } from '@mcp-prod/logging'
 import { createMetrics } from '@mcp-prod/metrics'
 import { createServer } from '@mcp-prod/security'
@@ -10,18 +9,15 @@ import { createApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { createServices } from '../../src/services.js'
 import { tools } from '../../src/tools/index.js'
+import { credentials } from './credentials.js'
 
-const everyScope = [...new Set(tools.flatMap((tool) => tool.scopes))]
-
-/** The whole public application on a free port, with two keys: one for every scope and one for none. */
+/** The whole public application on a free port, with two tokens: one for every scope and one for none. */
 export async function runningApp(env: NodeJS.ProcessEnv = {}) {
-  const full = generateApiKey('full')
-  const bare = generateApiKey('bare')
-  const keys = [
-    { id: full.id, hash: full.hash, principal: 'alice', scopes: everyScope },
-    { id: bare.id, hash: bare.hash, principal: 'bob', scopes: [] },
-  ]
-  const config = readConfig({ API_KEYS: JSON.stringify(keys), ...env })
+  const port = await freePort()
+  // The canonical URI names the port, so it must be known before there is a server.
+  const url = new URL(`http://localhost:${port}/mcp`)
+  const access = await credentials(url.href)
+  const config = readConfig({ ...access.env, ...env })
   const logs = new PassThrough()
   const lines: string[] = []
   logs.on('data', (chunk) => lines.push(String(chunk)))
@@ -29,15 +25,16 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   const metrics = createMetrics({ tools: tools.map((tool) => tool.name), runtime: false })
   const { services } = createServices(config)
   const shutdown = createShutdown({ logger })
-  const { app, mcp } = createApp({ config, logger, metrics, services, shutdown })
+  const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
   const server = createServer(app)
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   return {
-    url: new URL(`http://127.0.0.1:${port}/mcp`),
-    key: full.key,
-    keyWithoutScopes: bare.key,
+    url,
+    access,
+    token: access.token,
+    bareToken: access.bareToken,
+    auth,
     metrics,
     logs: async () => {
       await logger.flush()
@@ -45,8 +42,18 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
     },
     async close() {
       await mcp.close()
+      access.close()
       server.closeAllConnections()
       server.close()
     },
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createSocketServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }

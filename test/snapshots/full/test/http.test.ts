@@ -21,14 +21,14 @@ afterAll(async () => {
 
 describe.each(clients)('with %s', (_, open) => {
   it('lists every tool', async () => {
-    const client = await open(app.url, app.key)
+    const client = await open(app.url, app.token)
     const listed = await client.listTools()
     expect(listed.tools.map((tool) => tool.name)).toEqual(tools.map((tool) => tool.name))
     await client.close()
   })
 
   it('calls the tools', async () => {
-    const client = await open(app.url, app.key)
+    const client = await open(app.url, app.token)
     const summary = await client.callTool({
       name: 'summarize_numbers',
       arguments: { numbers: [1, 2, 3] },
@@ -43,7 +43,7 @@ describe.each(clients)('with %s', (_, open) => {
   })
 
   it('says which argument is wrong', async () => {
-    const client = await open(app.url, app.key)
+    const client = await open(app.url, app.token)
     const result = await client.callTool({
       name: 'summarize_numbers',
       arguments: { numbers: ['one'] },
@@ -54,8 +54,22 @@ describe.each(clients)('with %s', (_, open) => {
   })
 })
 
+it('lists only what the caller may call, where that is set', async () => {
+  const shy = await runningApp({ LIST_ONLY_CALLABLE: 'true' })
+  const names = async (token: string) => {
+    const client = await connect(shy.url, token)
+    const listed = await client.listTools()
+    await client.close()
+    return listed.tools.map((tool) => tool.name)
+  }
+  expect(await names(shy.token)).toEqual(tools.map((tool) => tool.name))
+  const open = tools.filter((tool) => tool.scopes.length === 0)
+  expect(await names(shy.bareToken)).toEqual(open.map((tool) => tool.name))
+  await shy.close()
+})
+
 it('reports progress while a tool works', async () => {
-  const client = await connect(app.url, app.key)
+  const client = await connect(app.url, app.token)
   const steps: number[] = []
   await client.callTool(
     { name: 'countdown', arguments: { seconds: 2 } },
@@ -65,14 +79,14 @@ it('reports progress while a tool works', async () => {
   await client.close()
 })
 
-it('counts calls and logs who made them, without the key', async () => {
-  const client = await connect(app.url, app.key)
+it('counts calls and logs who made them, without the token', async () => {
+  const client = await connect(app.url, app.token)
   await client.callTool({ name: 'summarize_numbers', arguments: { numbers: [1] } })
   await client.close()
   expect(await app.metrics.registry.metrics()).toMatch(
     /mcp_tool_calls_total\{tool="summarize_numbers",outcome="ok"\} [1-9]/,
   )
   const logs = await app.logs()
-  expect(logs).toContain('"principal":"alice"')
-  expect(logs).not.toContain(app.key)
+  expect(logs).toContain(`"principal":"${app.access.principal}"`)
+  expect(logs).not.toContain(app.token)
 })

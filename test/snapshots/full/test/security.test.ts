@@ -18,14 +18,14 @@ const callOf = (name: string) => ({
 async function post(
   body: unknown,
   headers: Record<string, string> = {},
-  key: string | undefined = app.key,
+  token: string | undefined = app.token,
 ) {
   const response = await fetch(app.url, {
     method: 'POST',
     headers: {
       'Content-Type': 'application/json',
       Accept: 'application/json, text/event-stream',
-      ...(key && { Authorization: `Bearer ${key}` }),
+      ...(token && { Authorization: `Bearer ${token}` }),
       ...headers,
     },
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -34,39 +34,35 @@ async function post(
 }
 
 describe('a request is refused', () => {
-  it('without a key, with a challenge that names no error', async () => {
+  it('without a token, with a challenge that names no error', async () => {
     const { status, headers } = await post(callOf('countdown'), {}, '')
     expect(status).toBe(401)
     expect(headers.get('www-authenticate')).toMatch(/^Bearer /)
     expect(headers.get('www-authenticate')).not.toContain('error=')
   })
 
-  it('with a wrong key', async () => {
-    const { status, headers } = await post(callOf('countdown'), {}, `${app.key}x`)
+  it('with a wrong token', async () => {
+    const { status, headers } = await post(callOf('countdown'), {}, `${app.token}x`)
     expect(status).toBe(401)
     expect(headers.get('www-authenticate')).toContain('error="invalid_token"')
   })
 
-  it('with the key in the query or the body', async () => {
-    const url = new URL(`?access_token=${app.key}`, app.url)
+  it('with the token in the query or the body', async () => {
+    const url = new URL(`?access_token=${app.token}`, app.url)
     expect((await fetch(url, { method: 'POST' })).status).toBe(401)
-    const body = new URLSearchParams({ access_token: app.key })
+    const body = new URLSearchParams({ access_token: app.token })
     expect((await fetch(app.url, { method: 'POST', body })).status).toBe(401)
   })
 
   it('without the scope, also when a header or another entry of the batch claims otherwise', async () => {
-    const { status, headers, body } = await post(
-      callOf('summarize_numbers'),
-      {},
-      app.keyWithoutScopes,
-    )
+    const { status, headers, body } = await post(callOf('summarize_numbers'), {}, app.bareToken)
     expect(status).toBe(403)
     expect(headers.get('www-authenticate')).toContain('scope="stats:read"')
     expect(JSON.parse(body)).toMatchObject({ id: 7, error: { code: 403 } })
     const lying = { 'Mcp-Method': 'tools/call', 'Mcp-Name': 'countdown' }
-    expect((await post(callOf('summarize_numbers'), lying, app.keyWithoutScopes)).status).toBe(403)
+    expect((await post(callOf('summarize_numbers'), lying, app.bareToken)).status).toBe(403)
     const batch = [callOf('countdown'), callOf('summarize_numbers')]
-    expect((await post(batch, {}, app.keyWithoutScopes)).status).toBe(403)
+    expect((await post(batch, {}, app.bareToken)).status).toBe(403)
     const counted = await app.metrics.registry.metrics()
     expect(counted).toContain('{tool="summarize_numbers",outcome="denied"} 3')
   })
@@ -83,7 +79,7 @@ describe('a request is refused', () => {
 
   it('under a foreign Host, as a rebound name would send', async () => {
     const status = await new Promise((resolve, reject) => {
-      const headers = { Host: 'attacker.example', Authorization: `Bearer ${app.key}` }
+      const headers = { Host: 'attacker.example', Authorization: `Bearer ${app.token}` }
       request(app.url, { method: 'POST', headers }, (res) => resolve(res.resume().statusCode))
         .on('error', reject)
         .end()

@@ -1,5 +1,5 @@
-import { apiKeys, authenticate, authorize } from '@mcp-prod/auth'
-import { type Logger, requestLog } from '@mcp-prod/logging'
+import { authenticate, authorize } from '@mcp-prod/auth'
+import { addLogFields, type Logger, requestLog } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
@@ -8,8 +8,10 @@ import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
 import { createToolServer, toolHandler } from '@mcp-prod/tools'
 import express, { type Request } from 'express'
+import { createAuth } from './auth.js'
 import type { Config } from './config.js'
 import { name, version } from './identity.js'
+import { endpointScopes, hierarchy } from './scopes.js'
 import type { Services } from './services.js'
 import { tools } from './tools/index.js'
 
@@ -35,9 +37,12 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       logger,
       signal: shutdown.signal,
       onCall: metrics.observeTool,
+      listOnlyCallable: config.LIST_ONLY_CALLABLE,
     }),
     { onError: (error) => logger.debug('refused by the protocol', { error }) },
   )
+
+  const auth = createAuth(config, logger)
 
   /** Counts the calls of a request that was refused before any of them ran. */
   const countRefused = (outcome: 'denied' | 'limited') => (req: Request) => {
@@ -60,9 +65,17 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   app.use(corsAllowlist(config.ALLOWED_ORIGINS))
   app.all(
     '/mcp',
-    authenticate(apiKeys(config.API_KEYS)),
+    authenticate(auth.verify, {
+      scopes: endpointScopes,
+      hierarchy,
+      certificates: auth.certificates,
+      onRefused: (_req, refusal) => addLogFields({ refusal }),
+    }),
     jsonBody({ maxBytes: config.MAX_BODY }),
-    authorize((call) => toolOf(call)?.scopes ?? [], { onDenied: countRefused('denied') }),
+    authorize((call) => toolOf(call)?.scopes ?? [], {
+      scopes: endpointScopes,
+      onDenied: countRefused('denied'),
+    }),
     limitByPrincipal({
       limit: config.PRINCIPAL_LIMIT_PER_MINUTE,
       costOf: (call) => toolOf(call)?.weight ?? 1,
@@ -73,5 +86,5 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   app.use(notFound())
   app.use(recover({ logger }))
 
-  return { app, mcp }
+  return { app, auth, mcp }
 }

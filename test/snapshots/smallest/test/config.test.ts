@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { hashApiKey } from '@mcp-prod/auth'
 import { describe, expect, it } from 'vitest'
 import { readConfig, settings } from '../src/config.js'
-
-const keys = [{ id: 'a', hash: hashApiKey('mcp_a_secret'), principal: 'a', scopes: [] }]
-const API_KEYS = JSON.stringify(keys)
+import { required } from './support/credentials.js'
 
 it('explains every setting in .env.example, with its default', () => {
   const example = new Map(
@@ -14,14 +11,16 @@ it('explains every setting in .env.example, with its default', () => {
       .flatMap((match) => (match ? [[match[1], match[2]] as const] : [])),
   )
   expect([...example.keys()].sort()).toEqual(Object.keys(settings).sort())
-  const asInExample = readConfig({ ...Object.fromEntries(example), API_KEYS })
-  expect(asInExample).toEqual(readConfig({ API_KEYS }))
+  const asInExample = readConfig({ ...Object.fromEntries(example), ...required })
+  expect(asInExample).toEqual(readConfig(required))
 })
 
 describe('a start is refused', () => {
   it.each([
     ['API_KEYS', { API_KEYS: '' }, 'is not set'],
     ['API_KEYS', { API_KEYS: '[]' }, 'list is empty'],
+    ['TLS_KEY', { TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'is not set'],
+    ['TLS_CERT', { TLS_CERT: 'cert.pem' }, 'PEM'],
     ['PORT', { PORT: '80 80' }, 'whole number'],
     ['TRUST_PROXY', { TRUST_PROXY: 'true' }, 'number of proxies'],
     ['SHUTDOWN_GRACE', { SHUTDOWN_GRACE: '5' }, 'unit'],
@@ -30,7 +29,7 @@ describe('a start is refused', () => {
     ['MAX_BODY', { MAX_BODY: '0B' }, '1KiB'],
     ['LOG_LEVEL', { LOG_LEVEL: 'inof' }, 'info'],
   ])('for a wrong %s, saying what is expected', (name, env, expected) => {
-    expect(() => readConfig({ API_KEYS, ...env })).toThrow(
+    expect(() => readConfig({ ...required, ...env })).toThrow(
       new RegExp(`${name}: .*${expected}`, 'i'),
     )
   })

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { generateApiKey } from '@mcp-prod/auth'
-import { afterEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { connect } from './support/clients.js'
+import { credentials, required } from './support/credentials.js'
 
-const key = generateApiKey('test')
-const keys = JSON.stringify([{ id: key.id, hash: key.hash, principal: 'test', scopes: [] }])
+let access: Awaited<ReturnType<typeof credentials>>
+beforeAll(async () => {
+  access = await credentials()
+})
+afterAll(() => access.close())
 const started: ChildProcess[] = []
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL')
@@ -39,7 +42,7 @@ function run(env: NodeJS.ProcessEnv) {
 
 it('answers the call in flight after SIGTERM, turns unready and exits with 0', async () => {
   const { child, exited, listening } = run({
-    API_KEYS: keys,
+    ...access.env,
     PORT: '0',
     ADMIN_PORT: '0',
     SHUTDOWN_GRACE: '500ms',
@@ -49,7 +52,7 @@ it('answers the call in flight after SIGTERM, turns unready and exits with 0', a
   expect((await fetch(`${adminUrl}/health`)).status).toBe(200)
   expect(await (await fetch(`${adminUrl}/metrics`)).text()).toContain('mcp_requests_total')
 
-  const client = await connect(new URL(url), key.key)
+  const client = await connect(new URL(url), access.bareToken)
   let reported = () => {}
   const working = new Promise<void>((resolve) => {
     reported = resolve
@@ -65,17 +68,10 @@ it('answers the call in flight after SIGTERM, turns unready and exits with 0', a
   expect(await exited).toMatchObject({ code: 0 })
 })
 
-it('refuses to start with a bad configuration, naming every fault and no secret', async () => {
-  const { exited } = run({ API_KEYS: '', PORT: 'eighty', SHUTDOWN_GRACE: '5' })
+it('refuses to start with a bad configuration, naming every fault', async () => {
+  const { exited } = run({ PORT: 'eighty', SHUTDOWN_GRACE: '5' })
   const { code, output } = await exited
   expect(code).toBe(1)
-  for (const name of ['API_KEYS', 'PORT', 'SHUTDOWN_GRACE']) expect(output).toContain(name)
-})
-
-it('refuses API keys that are no list of hashes, without printing them', async () => {
-  const { exited } = run({ API_KEYS: '[{"id":"a","hash":"hunter2","principal":"a","scopes":[]}]' })
-  const { code, output } = await exited
-  expect(code).not.toBe(0)
-  expect(output).toContain('hash')
-  expect(output).not.toContain('hunter2')
+  const names = ['PORT', 'SHUTDOWN_GRACE', ...Object.keys(required)]
+  for (const name of names) expect(output).toContain(name)
 })

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { clients, connect } from '../templates/server/test/support/clients.js'
+import { must, strangersEnv } from './support/command.js'
+import { installPacked } from './support/packed.js'
+import { type RunningServer, start } from './support/running.js'
+
+const smallest = ['--ci', 'none', '--deploy', 'none', '--no-upstream', '--no-stdio']
+const variants = [
+  { auth: 'jwt', flags: smallest, absent: ['src/keys.ts', 'src/introspection.ts', 'keys.json'] },
+  { auth: 'introspection', flags: smallest, absent: ['src/keys.ts', 'src/jwt.ts', 'keys.json'] },
+  { auth: 'apikey+jwt', flags: [], absent: ['src/introspection.ts'] },
+]
+
+let packed: Awaited<ReturnType<typeof installPacked>>
+beforeAll(async () => {
+  packed = await installPacked()
+})
+afterAll(() => packed.remove())
+
+function end(child: ChildProcess | undefined, signal: NodeJS.Signals) {
+  if (child?.pid !== undefined) process.kill(-child.pid, signal)
+}
+
+describe.each(variants)('a server written with --auth $auth', ({ auth, flags, absent }) => {
+  let parent: string
+  let folder: string
+  let authServer: ChildProcess | undefined
+  let server: RunningServer | undefined
+  beforeAll(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'mcp-prod-auth-'))
+    folder = join(parent, 'my-server')
+  })
+  afterAll(async () => {
+    end(authServer, 'SIGKILL')
+    server?.process.kill('SIGKILL')
+    await rm(parent, { recursive: true, force: true })
+  })
+
+  it('is written with nothing of the other kinds', async () => {
+    const words = ['my-server', '--yes', '--kit', packed.kit, '--auth', auth, ...flags]
+    const printed = await must(packed.command, words, parent)
+    expect(printed).toContain('npm run auth-server')
+    const committed = (await must('git', ['ls-files'], folder)).split('\n')
+    expect(committed.filter((file) => absent.includes(file))).toEqual([])
+    expect(committed).not.toContain('keys.json')
+  })
+
+  it('passes its own checks and tests', async () => {
+    await must('npm', ['run', 'check'], folder)
+    await must('npm', ['test'], folder)
+  })
+
+  it('serves every client with a token of its authorization server, as its README says', async () => {
+    authServer = spawn('npm', ['run', 'auth-server'], {
+      cwd: folder,
+      env: strangersEnv(),
+      // npm and what it starts are ended together.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let printed = ''
+    for await (const chunk of authServer.stdout ?? []) {
+      printed += chunk
+      if (printed.includes('http://localhost:8089')) break
+    }
+    const token = (await must('npm', ['run', '--silent', 'token'], folder)).trim()
+    server = await start(folder, { SHUTDOWN_GRACE: '100ms' })
+    for (const [, open] of clients) {
+      const client = await open(server.url, token)
+      const numbers = { name: 'summarize_numbers', arguments: { numbers: [1, 2, 3] } }
+      expect((await client.callTool(numbers)).structuredContent).toMatchObject({ mean: 2 })
+      await client.close()
+    }
+    if (server.key) await (await connect(server.url, server.key)).close()
+    const logs = JSON.stringify(server.lines)
+    expect(logs).toContain('"principal":"oauth:dev-machine"')
+    expect(logs).not.toContain(token)
+    const secret = /^DEV_CLIENT_SECRET=(.+)$/m.exec(await readFile(join(folder, '.env'), 'utf8'))
+    expect(secret?.[1]?.length).toBeGreaterThan(20)
+    expect(logs).not.toContain(secret?.[1])
+    server.process.kill('SIGTERM')
+    expect(await server.exited).toBe(0)
+    end(authServer, 'SIGTERM')
+    await once(authServer, 'close')
+    authServer = undefined
+  })
+})

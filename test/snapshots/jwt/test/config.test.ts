@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { readConfig, settings } from '../src/config.js'
+import { required } from './support/credentials.js'
+
+it('explains every setting in .env.example, with its default', () => {
+  const example = new Map(
+    readFileSync('.env.example', 'utf8')
+      .split('\n')
+      .map((line) => /^([A-Z_]+)=(.*)$/.exec(line))
+      .flatMap((match) => (match ? [[match[1], match[2]] as const] : [])),
+  )
+  expect([...example.keys()].sort()).toEqual(Object.keys(settings).sort())
+  const asInExample = readConfig({ ...Object.fromEntries(example), ...required })
+  expect(asInExample).toEqual(readConfig(required))
+})
+
+describe('a start is refused', () => {
+  it.each([
+    ['RESOURCE_URL', { RESOURCE_URL: 'http://mcp.example/mcp' }, 'https'],
+    ['RESOURCE_URL', { RESOURCE_URL: 'https://mcp.example/mcp/' }, 'canonical'],
+    ['OAUTH_ISSUER', { OAUTH_ISSUER: 'auth.example' }, 'absolute'],
+    ['OAUTH_JWKS', { OAUTH_JWKS: '{"keys":[{"kty":"oct","k":"aGk"}]}' }, 'public'],
+    ['TLS_KEY', { TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'is not set'],
+    ['TLS_CERT', { TLS_CERT: 'cert.pem' }, 'PEM'],
+    ['PORT', { PORT: '80 80' }, 'whole number'],
+    ['TRUST_PROXY', { TRUST_PROXY: 'true' }, 'number of proxies'],
+    ['SHUTDOWN_GRACE', { SHUTDOWN_GRACE: '5' }, 'unit'],
+    ['ALLOWED_HOSTS', { ALLOWED_HOSTS: '*' }, 'exact hosts'],
+    ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'https://a.example/path' }, 'origin'],
+    ['MAX_BODY', { MAX_BODY: '0B' }, '1KiB'],
+    ['LOG_LEVEL', { LOG_LEVEL: 'inof' }, 'info'],
+  ])('for a wrong %s, saying what is expected', (name, env, expected) => {
+    expect(() => readConfig({ ...required, ...env })).toThrow(
+      new RegExp(`${name}: .*${expected}`, 'i'),
+    )
+  })
+})
