@@ -63,11 +63,10 @@ describe.each(variants)('a server written with --auth $auth', ({ auth, flags, ab
       detached: true,
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    let printed = ''
-    for await (const chunk of authServer.stdout ?? []) {
-      printed += chunk
-      if (printed.includes('http://localhost:8089')) break
-    }
+    const { stdout } = authServer
+    await new Promise<void>((resolve) => {
+      stdout?.on('data', (chunk) => String(chunk).includes('http://localhost:8089') && resolve())
+    })
     const token = (await must('npm', ['run', '--silent', 'token'], folder)).trim()
     server = await start(folder, { SHUTDOWN_GRACE: '100ms' })
     for (const [, open] of clients) {
