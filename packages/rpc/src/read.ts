@@ -37,7 +37,7 @@ export function readBytes(req: Request, maxBytes: number): Promise<Buffer | Read
       finish('aborted')
     }
 
-    if (req.destroyed && !req.complete) resolve('aborted')
+    if (req.readableAborted || (req.destroyed && !req.complete)) resolve('aborted')
     // Half a body, or one turned into text, must never pass for the whole.
     else if (req.readableDidRead || req.readableEncoding !== null || !req.readable)
       resolve('consumed')
