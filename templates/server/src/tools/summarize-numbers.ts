@@ -25,12 +25,18 @@ export const summarizeNumbers = defineTool({
       count: sorted.length,
       minimum: percentile(sorted, 0),
       maximum: percentile(sorted, 1),
-      mean: sorted.reduce((sum, number) => sum + number / sorted.length, 0),
+      mean: mean(sorted),
       median: percentile(sorted, 0.5),
       p95: percentile(sorted, 0.95),
     }
   },
 })
+
+function mean(sorted: readonly number[]): number {
+  const sum = sorted.reduce((sum, number) => sum + number / sorted.length, 0)
+  // Rounding can carry it past its numbers, and past what a number can be.
+  return Math.max(percentile(sorted, 0), Math.min(percentile(sorted, 1), sum))
+}
 
 /** Interpolates between the two nearest ranks. */
 function percentile(sorted: readonly number[], share: number): number {

@@ -7,6 +7,7 @@ it.each([
   [[3, 1, 2], { count: 3, minimum: 1, maximum: 3, mean: 2, median: 2, p95: 2.9 }],
   [[10, 2], { count: 2, minimum: 2, maximum: 10, mean: 6, median: 6, p95: 9.6 }],
   [[-1.7e308, 1.7e308], { minimum: -1.7e308, maximum: 1.7e308, mean: 0, median: 0 }],
+  [[Number.MAX_VALUE, Number.MAX_VALUE, Number.MAX_VALUE], { mean: Number.MAX_VALUE }],
 ])('summarizes %j', async (numbers, expected) => {
   const summary = (await summarizeNumbers.run({ numbers }, toolContext())) as Record<string, number>
   for (const [field, value] of Object.entries(expected))
