@@ -105,7 +105,7 @@ export function createToolServer(
   return function toolServerFactory() {
     const wrapper =
       mirrored.size > 0 ? new HeaderCheckedServer(info, serverOptions, mirrored) : undefined
-    const server = wrapper?.server ?? new Server(info, serverOptions)
+    const server = wrapper?.server ?? new CheckedServer(info, serverOptions)
     server.onerror = (error) => logger.warn('protocol error', { error: withoutQuotes(error) })
     server.setRequestHandler('tools/list', list)
     server.setRequestHandler('tools/call', (request, context) =>
@@ -114,6 +114,26 @@ export function createToolServer(
     return wrapper ?? server
   }
 }
+
+/**
+ * To a request of the wrong shape the SDK answers -32603 with its validator's text, which quotes the request. Here
+ * it is what JSON-RPC has for it: -32602.
+ */
+class CheckedServer extends Server {
+  protected override _wrapHandler(...[method, handler]: WrapArguments): WrapArguments[1] {
+    return super._wrapHandler(method, (request, context) => {
+      try {
+        // The validator throws at once; what a handler of ours throws comes with its promise.
+        return handler(request, context)
+      } catch (error) {
+        if (error instanceof ProtocolError) throw error
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params for ${method}`)
+      }
+    })
+  }
+}
+
+type WrapArguments = Parameters<Server['_wrapHandler']>
 
 /**
  * The SDK compares `Mcp-Param-*` headers with arguments marked `x-mcp-header` (SEP-2243) only for an `McpServer`

@@ -109,3 +109,18 @@ it.each(['listOnlyCallable', 'dangerouslyIgnoreScopes'])('takes no text for %s',
     }),
   )
 })
+
+it.each([
+  ['modern', modern('tools/list', { cursor: 5_417_023 })],
+  ['legacy', legacy('tools/list', { cursor: 5_417_023 })],
+  ['legacy', legacy('initialize', { protocolVersion: 5_417_023 })],
+] as const)(
+  'says that the params are wrong, %s era, and nothing of a validator',
+  async (_, sent) => {
+    const { url } = await serve(tools)
+    const response = await post(url, sent.body, sent.headers)
+    const text = JSON.stringify(response)
+    expect(text).toContain('-32602')
+    expect(text).toMatch(/Invalid params for (tools\/list|initialize)/)
+  },
+)
