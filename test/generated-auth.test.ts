@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => packed.remove())
 
 function end(child: ChildProcess | undefined, signal: NodeJS.Signals) {
-  if (child?.pid !== undefined) process.kill(-child.pid, signal)
+  if (child?.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
 }
 
 describe.each(variants)('a server written with --auth $auth', ({ auth, flags, absent }) => {

@@ -1,0 +1,4 @@
+/** Values apart by `|`, which none of them holds. */
+export function list(...lines: string[]): string[] {
+  return lines.flatMap((line) => line.split('|'))
+}
