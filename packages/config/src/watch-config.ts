@@ -15,7 +15,8 @@ export interface WatchOptions<S extends Shape> extends ConfigOptions {
    */
   onChange: (config: Config<S>, changed: readonly (keyof S & string)[]) => unknown
   /**
-   * Is told once of each new content that is not valid or not readable. What was in force stays in force, all of it.
+   * Is told once of each new content that is not valid or not readable. Of that setting the value in force stays; what
+   * else has changed is offered all the same, so that no broken file keeps a revoked key alive.
    */
   onFault: (error: ConfigError) => unknown
   /** Is told what `onChange` and `onFault` throw. Such an error is theirs: whether it quotes a secret is too. */
@@ -57,24 +58,25 @@ export function watchConfig<const S extends Shape>(
   const source = { env: { ...(options.env ?? process.env) }, readFile: files.read }
   const first = readSettings(shape, source)
   let config = configOf<S>(first)
-  let inForce = textsOf(first)
+  let inForce = byName(first)
+  let offered = inForce
   let refused: readonly string[] = []
   let timer: NodeJS.Timeout | undefined
   let closed = false
 
   async function offer(settings: readonly Setting[]): Promise<void> {
-    const texts = textsOf(settings)
     // A listener that threw may have used a part of what it was given: that is offered again even if it is now as before.
-    const changed = [...texts.keys()].filter(
-      (name) => texts.get(name) !== inForce.get(name) || refused.includes(name),
-    )
+    const changed = settings
+      .filter(({ name, text }) => text !== inForce.get(name)?.text || refused.includes(name))
+      .map(({ name }) => name)
+    offered = byName(settings)
     if (changed.length === 0) return
     const next = configOf<S>(settings)
     refused = changed
     await onChange(next, changed)
     refused = []
     config = next
-    inForce = texts
+    inForce = offered
   }
 
   async function look(): Promise<void> {
@@ -82,19 +84,32 @@ export function watchConfig<const S extends Shape>(
     // While some files were read, others may have been replaced together with them: a pair must not be taken apart.
     for (let looks = 1; looks < 3 && (await files.look()); looks++);
     if (closed) return
-    const settings = readSettings(shape, source)
-    const faults = settings.flatMap((setting) => faultOf(setting, inForce) ?? [])
-    if (faults.length > 0) await onFault(new ConfigError(faults))
-    else await offer(settings)
+    const faults: Fault[] = []
+    const settings = readSettings(shape, source).map((setting) => {
+      const kept = inForce.get(setting.name)
+      const fault = faultOf(setting, kept)
+      if (fault) faults.push(fault)
+      return fault && kept ? kept : setting
+    })
+    if (faults.length > 0) {
+      await attempt(() => onFault(new ConfigError(faults)))
+      const faulty = new Set(faults.map(({ name }) => name))
+      const sound = settings.filter(({ name }) => !faulty.has(name))
+      // What was refused before is not mended by a fault beside it.
+      if (sound.every(({ name, text }) => text === offered.get(name)?.text)) return
+    }
+    await offer(settings)
   }
 
-  const check = oneAtATime(async () => {
+  async function attempt(run: () => unknown): Promise<void> {
     try {
-      await look()
+      await run()
     } catch (error) {
       await told(onError, error)
     }
-  })
+  }
+
+  const check = oneAtATime(() => attempt(look))
 
   function arm(): void {
     if (closed || files.count() === 0) return
@@ -115,14 +130,14 @@ export function watchConfig<const S extends Shape>(
   }
 }
 
-function textsOf(settings: readonly Setting[]): ReadonlyMap<string, string | undefined> {
-  return new Map(settings.map(({ name, text }) => [name, text]))
+function byName(settings: readonly Setting[]): ReadonlyMap<string, Setting> {
+  return new Map(settings.map((setting) => [setting.name, setting]))
 }
 
 /** An empty file is unset at the start; later it is one that is just being written. */
-function faultOf(setting: Setting, inForce: ReadonlyMap<string, unknown>): Fault | undefined {
+function faultOf(setting: Setting, kept: Setting | undefined): Fault | undefined {
   const { name, text, origin, file, fault } = setting
-  if (origin !== 'file' || text !== undefined || inForce.get(name) === undefined) return fault
+  if (origin !== 'file' || text !== undefined || kept?.text === undefined) return fault
   const remedy = `write the new value into it; the one in force stays until then`
   return { name, problem: `the file ${file} is empty`, remedy }
 }
