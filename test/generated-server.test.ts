@@ -211,7 +211,7 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
     await rename(ca.path('second.crt'), certificate)
     await expect
       .poll(
-        () => server.lines.some(({ message }) => message === 'a changed setting is not taken'),
+        () => server.lines.some(({ message }) => message === 'the certificate is not replaced'),
         { timeout: 20_000 },
       )
       .toBe(true)

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { keyIdOf } from './api-key.js'
 import { REDACTED, type TokenVerifier } from './auth-info.js'
+import { InvalidTokenError } from './errors.js'
 import { type ApiKey, checkApiKeys } from './key-list.js'
 
 /** A verifier whose keys can be exchanged while it works. */
@@ -30,7 +31,9 @@ export function apiKeys(keys: readonly ApiKey[]): ApiKeyVerifier {
     const equal = timingSafeEqual(presented, entry?.digest ?? nobody)
     if (!equal || !entry) return undefined
     const { id, principal, scopes, expiresAtMs, tenant } = entry
-    if (expiresAtMs !== undefined && Date.now() >= expiresAtMs) return undefined
+    // Only who has the key is told apart, and only in the log.
+    if (expiresAtMs !== undefined && Date.now() >= expiresAtMs)
+      throw new InvalidTokenError('expired')
     // A fresh array for each request: a handler that adds a scope to its own must not add it to every later one.
     return {
       token: REDACTED,

@@ -7,8 +7,8 @@ import { type OutboundOptions, outbound } from './outbound.js'
 const MAX_ANSWER_BYTES = 64 * 1024
 /** Well below the breaker's pause: each of its attempts must be one. */
 const METADATA_COOL_DOWN_MS = 1_000
-/** What a server, or a firewall in front of it, can be made to answer by the mere text of a token. */
-const OF_THE_TOKEN: readonly unknown[] = [400, 403, 406, 413, 422]
+/** What a server, or a firewall in front of it, can be made to answer by the mere text of tokens, or by their number. */
+const OF_THE_TOKEN: readonly unknown[] = [400, 403, 406, 413, 422, 429]
 
 export interface ExchangeOptions extends OutboundOptions {
   /** The authorization server; its metadata names the endpoint, and an `iss` in an answer must be it. */

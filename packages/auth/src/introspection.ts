@@ -62,19 +62,18 @@ export function introspectedTokens(options: IntrospectionOptions): RemoteVerifie
 
   async function ask(token: string): Promise<Claims> {
     try {
-      return await circuit.run(() => introspect(token))
+      return await circuit.run(() => introspect(token).catch(verdictOn(token)))
     } catch (error) {
       // The breaker's own: nothing was exchanged.
       if (error instanceof AuthUnavailableError) throw error
       tell(onFailure, error as Error)
-      if (isVerdict(error, token)) throw new InvalidTokenError('form', { cause: error })
       throw new AuthUnavailableError('the token could not be introspected', { cause: error })
     }
   }
 
   async function verifyAnew(token: string, hash: string): Promise<AuthInfo> {
-    const claims = await ask(token)
     try {
+      const claims = await ask(token)
       checkActive(claims, issuer)
       const info = authInfoOf(claims, audienceOf(claims, audiences))
       cache.accept(hash, info)
@@ -101,6 +100,14 @@ export function introspectedTokens(options: IntrospectionOptions): RemoteVerifie
   }
 
   return Object.assign(verifyByIntrospection, { check: () => circuit.check() })
+}
+
+/** Inside the breaker: an answer that a stranger can bring about must not look like an outage. */
+function verdictOn(token: string) {
+  return (error: unknown): Claims => {
+    if (isVerdict(error, token)) return { active: false }
+    throw error
+  }
 }
 
 function checkActive({ active, iss, token_type, exp, nbf }: Claims, issuer: string): void {

@@ -234,7 +234,8 @@ describe('apiKeys', () => {
       expiresAt: Date.parse('2027-01-31T00:00:00Z') / 1000,
     })
     vi.setSystemTime(Date.parse(expiresAt))
-    expect(await verify(key)).toBeUndefined()
+    expect(() => verify(key)).toThrow(expect.objectContaining({ reason: 'expired' }))
+    expect(await verify(`${key}x`)).toBeUndefined()
   })
 
   it('compares once whatever the key, so that time does not tell which ids exist', async () => {

@@ -1,20 +1,24 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type ApiKey, generateApiKey, parseApiKeys } from '@mcp-prod/auth'
 import { loadDevelopmentEnv } from '../src/config.js'
+import { scopes } from '../src/scopes.js'
 
 const USAGE = `Makes an API key, prints it once and adds its hash to the list of keys. A running server takes it over.
 
-  npm run key -- <principal> [--scope stats:read]... [--expires 2027-01-31] [--file keys.json]
+  npm run key -- <principal> [--scope stats:read]... [--expires 2027-01-31] [--file keys.json] [--new]
 
-The list is --file, or the file that API_KEYS_FILE names. To revoke a key, remove its entry there.
+The list is --file, or the file that API_KEYS_FILE names; --new begins one. To revoke a key, remove its entry there; the
+last one can only be replaced: a server without keys would serve nobody, so it keeps the old list.
 `
 
 loadDevelopmentEnv()
 const { values, positionals } = readArguments()
 const [principal] = positionals
 if (!principal || positionals.length > 1) refuse('name one principal')
-if (values.scope.includes('')) refuse('--scope must not be empty')
+const strange = values.scope.find((scope) => !scopes.includes(scope) && !scope.endsWith(':*'))
+if (strange !== undefined)
+  refuse(`no tool needs the scope "${strange}"; known: ${scopes.join(', ')}`)
 const expires = values.expires === undefined ? undefined : new Date(values.expires)
 if (expires && !(expires.getTime() > Date.now())) {
   refuse(`--expires must be a date to come, such as 2027-01-31, got "${values.expires}"`)
@@ -29,19 +33,31 @@ process.stdout.write(`The key, shown only now; give it to ${principal}:
 
   ${key}
 
-Its hash is in ${file}, as key ${id}.
+Its hash is in ${file}, as key ${id}. A running server takes it over within five seconds.
 `)
 
-/** Beside the list first and then in its place, so that a server never reads half of it. */
+/** Beside the list first, which also keeps a second run away, and then in its place: no server reads half of it. */
 function add(entry: ApiKey, list: string): void {
   try {
-    const known: unknown = existsSync(list) ? JSON.parse(readFileSync(list, 'utf8')) : []
-    const text = JSON.stringify([...(known as ApiKey[]), entry], null, 2)
-    parseApiKeys(text)
-    writeFileSync(`${list}.new`, `${text}\n`)
-    renameSync(`${list}.new`, list)
+    // What is replaced is the file itself, not a link to it.
+    const place = values.new ? list : realpathSync(list)
+    const mode = values.new ? 0o644 : statSync(place).mode
+    const beside = `${place}.new`
+    writeFileSync(beside, '', { flag: 'wx', mode })
+    try {
+      if (values.new) writeFileSync(place, '[]', { flag: 'wx', mode })
+      const known = JSON.parse(readFileSync(place, 'utf8')) as ApiKey[]
+      const text = JSON.stringify([...known, entry], null, 2)
+      parseApiKeys(text)
+      writeFileSync(beside, `${text}\n`)
+      renameSync(beside, place)
+    } finally {
+      rmSync(beside, { force: true })
+    }
   } catch (error) {
-    process.stderr.write(`cannot add the key to ${list}: ${(error as Error).message}\n`)
+    const { code, message } = error as NodeJS.ErrnoException
+    const remedy = code === 'ENOENT' ? '; --new begins a list' : ''
+    process.stderr.write(`cannot add the key to ${list}: ${message}${remedy}\n`)
     process.exit(1)
   }
 }
@@ -54,6 +70,7 @@ function readArguments() {
         scope: { type: 'string', multiple: true, default: [] },
         expires: { type: 'string' },
         file: { type: 'string' },
+        new: { type: 'boolean', default: false },
       },
     })
   } catch (error) {

@@ -1,10 +1,11 @@
 import { issuerKeys, jwtTokens, staticKeys } from '@mcp-prod/auth'
-import { parsed } from '@mcp-prod/config'
+import { parsed, secret } from '@mcp-prod/config'
 import type { Logger } from '@mcp-prod/logging'
 import type { Config } from './config.js'
 
 export const jwtSettings = {
-  OAUTH_JWKS: parsed(keySet, { optional: true }),
+  // Not secret, but a private key put there by mistake is.
+  OAUTH_JWKS: secret(parsed(keySet, { optional: true })),
 }
 
 /** JWT access tokens of OAUTH_ISSUER, made for RESOURCE_URL; checked here with the keys that the issuer publishes. */

@@ -60,8 +60,9 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   app.use(securityHeaders())
   app.use(requestLog(logger))
   app.use(metrics.middleware)
-  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE }))
   app.use(hostGuard({ hosts: config.ALLOWED_HOSTS, origins: config.ALLOWED_ORIGINS }))
+  // Behind the guard, or a web page under a foreign name could use up its visitor's own limit.
+  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE }))
   app.use(corsAllowlist(config.ALLOWED_ORIGINS))
   app.use(auth.resource.middleware) // +oauth
   app.all(
@@ -77,7 +78,10 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
     authorize((call) => toolOf(call)?.scopes ?? [], {
       scopes: endpointScopes,
       resourceMetadataUrl: auth.resource.metadataUrl, // +oauth
-      onDenied: countRefused('denied'),
+      onDenied(req) {
+        addLogFields({ refusal: 'scope' })
+        countRefused('denied')(req)
+      },
     }),
     limitByPrincipal({
       limit: config.PRINCIPAL_LIMIT_PER_MINUTE,

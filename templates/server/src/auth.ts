@@ -34,11 +34,11 @@ export function createAuth(config: Config, logger: Logger) {
     resource: createResource(config), // +oauth
     /** Takes over settings whose file has changed. */
     update(next: Config, changed: readonly string[]) {
-      logger.info('credentials replaced', { settings: changed })
       if (changed.includes('TLS_CLIENTS')) certificates = certificatesOf(next)
       if (changed.includes('API_KEYS')) keys.update(next) // +apikey
       if (changed.includes('OAUTH_JWKS')) jwt.update(next) // +jwt
       if (changed.includes('OAUTH_CLIENT_SECRET')) introspection.update(next) // +introspection
+      if (changed.length > 0) logger.info('settings replaced', { settings: changed })
     },
   }
 }

@@ -15,7 +15,8 @@ export async function answerInteraction(
   const finish = (result: InteractionResults) =>
     provider.interactionFinished(req, res, result, { mergeWithLastSubmission: false })
   if (interaction.prompt.name === 'login') return finish({ login: { accountId: USER } })
-  // A page elsewhere can neither press the button (its cookie is SameSite) nor have it pressed (no frames).
+  // A page elsewhere can neither press the button (its cookie is SameSite, and under a rebound name nothing is
+  // answered) nor have it pressed (no frames).
   if (req.method === 'POST') return finish(await granted(provider, interaction))
   const client = await provider.Client.find(String(interaction.params.client_id))
   const page = pageFor(client?.clientName ?? String(interaction.params.client_id), interaction)

@@ -19,7 +19,13 @@ export async function listenAuthServer(options: ListenOptions) {
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`
   const provider = createProvider({ issuer, ...rest })
   const serve = provider.callback()
+  const { port: actual } = new URL(issuer)
+  const hosts = [`localhost:${actual}`, `127.0.0.1:${actual}`]
   const listener: RequestListener = (req, res) => {
+    // Under another name a web page could rebind to this machine it could press the button itself.
+    if (!hosts.includes(req.headers.host ?? '')) {
+      return void res.writeHead(403, { Connection: 'close' }).end('This Host is not allowed.\n')
+    }
     if (!req.url?.startsWith('/interaction/')) return void serve(req, res)
     answerInteraction(provider, req, res).catch(() => {
       // An interaction that has expired, or a stranger's request.

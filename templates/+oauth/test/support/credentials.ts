@@ -27,8 +27,8 @@ export async function credentials(resource = RESOURCE_URL) {
     })
   }
 
-  async function tokenFor(scope: string): Promise<string> {
-    const form = { grant_type: 'client_credentials', scope, resource }
+  async function tokenFor(scope: string, target = resource): Promise<string> {
+    const form = { grant_type: 'client_credentials', scope, resource: target }
     const answer = (await (await ask('/token', form)).json()) as { access_token: string }
     return answer.access_token
   }

@@ -7,24 +7,32 @@ import { scopes } from '../src/scopes.js'
 loadDevelopmentEnv()
 const { values } = parseArgs({ options: { scope: { type: 'string', multiple: true } } })
 const { OAUTH_ISSUER: issuer, RESOURCE_URL: resource = '', DEV_CLIENT_SECRET: secret } = process.env
-try {
-  const response = await fetch(`${issuer}/token`, {
-    method: 'POST',
-    headers: {
-      Authorization: `Basic ${Buffer.from(`dev-machine:${secret}`).toString('base64')}`,
-    },
-    body: new URLSearchParams({
-      grant_type: 'client_credentials',
-      scope: (values.scope ?? scopes).join(' '),
-      resource,
-    }),
-  })
-  const answer = (await response.json()) as { access_token?: string; error_description?: string }
-  if (!answer.access_token) throw new Error(answer.error_description)
-  process.stdout.write(`${answer.access_token}\n`)
-} catch (error) {
-  const { message, cause } = error as Error
-  const why = cause instanceof Error ? cause.message || message : message
-  process.stderr.write(`no token from ${issuer}: ${why}; is "npm run auth-server" running?\n`)
+const wanted = values.scope ?? scopes
+const response = await fetch(`${issuer}/token`, {
+  method: 'POST',
+  headers: { Authorization: `Basic ${Buffer.from(`dev-machine:${secret}`).toString('base64')}` },
+  body: new URLSearchParams({
+    grant_type: 'client_credentials',
+    scope: wanted.join(' '),
+    resource,
+  }),
+}).catch(() => refuse(`${issuer} does not answer; is "npm run auth-server" running?`))
+const answer = (await response.json().catch(() => ({}))) as Record<string, string | undefined>
+const {
+  access_token: token,
+  scope = '',
+  error_description: why = `status ${response.status}`,
+} = answer
+if (!token) refuse(`${issuer} gave no token: ${why}`)
+const missing = wanted.filter((each) => !scope.split(' ').includes(each))
+if (missing.length > 0) {
+  refuse(
+    `${issuer} knows no scope ${missing.join(', ')}; after a new tool it must be started again`,
+  )
+}
+process.stdout.write(`${token}\n`)
+
+function refuse(text: string): never {
+  process.stderr.write(`${text}\n`)
   process.exit(1)
 }

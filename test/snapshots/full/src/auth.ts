@@ -24,9 +24,9 @@ export function createAuth(config: Config, logger: Logger) {
     certificates: (req: Request) => certificates?.(req),
     /** Takes over settings whose file has changed. */
     update(next: Config, changed: readonly string[]) {
-      logger.info('credentials replaced', { settings: changed })
       if (changed.includes('TLS_CLIENTS')) certificates = certificatesOf(next)
       if (changed.includes('API_KEYS')) keys.update(next)
+      if (changed.length > 0) logger.info('settings replaced', { settings: changed })
     },
   }
 }

@@ -36,9 +36,9 @@ export const settings = {
   LIST_ONLY_CALLABLE: flag({ default: false }),
 
   // TLS ends here only where these are set; usually a proxy in front does it.
-  TLS_CERT: parsed(pem, { optional: true }),
+  TLS_CERT: parsed(certificates, { optional: true }),
   TLS_KEY: secret(parsed(pem, { optional: true })),
-  TLS_CLIENT_CA: parsed(pem, { optional: true }),
+  TLS_CLIENT_CA: parsed(certificates, { optional: true }),
   TLS_CLIENTS: parsed(parseClientCertificates, { optional: true }),
 
   ALLOWED_HOSTS: parsed(hosts, { default: 'localhost,127.0.0.1,[::1]' }),
@@ -106,6 +106,13 @@ function origins(text: string): string[] {
 function pem(text: string): string {
   if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) throw new Error('it is not in PEM format')
   return text
+}
+
+/** Not secret and so shown by --print-config: a key beside the certificate, as HAProxy has it, must not be. */
+function certificates(text: string): string {
+  if (text.includes('PRIVATE KEY'))
+    throw new Error('it holds a private key, which belongs in TLS_KEY')
+  return pem(text)
 }
 
 /** Settings that only make sense with others. */

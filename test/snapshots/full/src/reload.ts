@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
-import { watchConfig } from '@mcp-prod/config'
+import { type ConfigError, watchConfig } from '@mcp-prod/config'
 import type { Logger } from '@mcp-prod/logging'
 import { renewTls } from '@mcp-prod/security'
 import type { createAuth } from './auth.js'
@@ -22,14 +22,24 @@ const isLive = (name: string) =>
 /** Looks at those files every few seconds: keys and certificates are rotated without a restart. */
 export function watchSettings({ config, logger, auth, server }: Reloaded) {
   function onChange(next: Config, changed: readonly string[]) {
-    const tls = changed.some((name) => name.startsWith('TLS_')) && tlsOf(next)
-    if (tls) logger.info('certificate replaced', { ...renewTls(server, tls) })
-    auth.update(next, changed)
+    const live = changed.filter(isLive)
     const waiting = changed.filter((name) => !isLive(name))
+    // First of all: nothing may keep a revoked key alive.
+    auth.update(next, live)
     if (waiting.length > 0) logger.warn('a restart is needed', { settings: waiting })
+    const tls = live.some((name) => name.startsWith('TLS_')) && tlsOf(next)
+    if (tls) logger.info('certificate replaced', { ...renewTls(server, tls) })
   }
-  const notTaken = (error: unknown) => logger.error('a changed setting is not taken', { error })
-  const watch = watchConfig(settings, { onChange, onFault: notTaken, onError: notTaken })
+
+  const watch = watchConfig(settings, {
+    onChange,
+    // Its own words hold no secret; as the text of an error, names such as API_KEYS would be taken for one.
+    onFault: (error: ConfigError) =>
+      logger.error('a changed setting is not taken, the old value stays', {
+        faults: error.faults.map(({ name: setting, ...fault }) => ({ setting, ...fault })),
+      }),
+    onError: (error) => logger.error('the certificate is not replaced', { error }),
+  })
   const missed = (Object.keys(settings) as Name[])
     .filter(isLive)
     .filter((name) => !isDeepStrictEqual(config[name], watch.config[name]))

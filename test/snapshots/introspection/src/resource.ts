@@ -1,5 +1,5 @@
 import { issuerKeys, protectedResource } from '@mcp-prod/auth'
-import { list, parsed, text } from '@mcp-prod/config'
+import { parsed, text } from '@mcp-prod/config'
 import type { Config } from './config.js'
 import { name } from './identity.js'
 import { scopes } from './scopes.js'
@@ -7,7 +7,7 @@ import { scopes } from './scopes.js'
 export const resourceSettings = {
   RESOURCE_URL: parsed(resource),
   OAUTH_ISSUER: parsed(issuer),
-  OAUTH_PRIVATE_HOSTS: list({ default: [] }),
+  OAUTH_PRIVATE_HOSTS: parsed(hosts, { default: '' }),
   OAUTH_TENANT_CLAIM: text({ optional: true }),
 }
 
@@ -25,5 +25,15 @@ function resource(uri: string): string {
 
 function issuer(url: string): string {
   issuerKeys(url)
+  const { protocol, hostname } = new URL(url)
+  if (protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)) {
+    throw new Error('plain http is for this machine only; use https')
+  }
   return url
+}
+
+function hosts(names: string): string[] {
+  const privateHosts = names.split(',').flatMap((name) => name.trim() || [])
+  issuerKeys('https://issuer.example', { privateHosts })
+  return privateHosts
 }

@@ -20,6 +20,9 @@ const { issuer, close } = await listenAuthServer({
   resource,
   scopes,
   machine: { clientId: 'dev-machine', clientSecret },
+}).catch((error) => {
+  process.stderr.write(`cannot listen on port ${port}, as OAUTH_ISSUER says: ${error.message}\n`)
+  process.exit(1)
 })
 process.stdout.write(`authorization server for development: ${issuer}, for ${resource}\n`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, close)

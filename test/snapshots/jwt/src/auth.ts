@@ -27,9 +27,9 @@ export function createAuth(config: Config, logger: Logger) {
     resource: createResource(config),
     /** Takes over settings whose file has changed. */
     update(next: Config, changed: readonly string[]) {
-      logger.info('credentials replaced', { settings: changed })
       if (changed.includes('TLS_CLIENTS')) certificates = certificatesOf(next)
       if (changed.includes('OAUTH_JWKS')) jwt.update(next)
+      if (changed.length > 0) logger.info('settings replaced', { settings: changed })
     },
   }
 }

@@ -33,8 +33,12 @@ export function createProvider(options: AuthServerOptions): Provider {
       },
     ],
     // MCP clients that run on this machine register themselves, and may call from a page of theirs.
-    clientBasedCORS: (_ctx, origin) => LOOPBACK.includes(new URL(origin).hostname),
-    extraClientMetadata: { properties: ['redirect_uris', 'scope'], validator: checkClient },
+    clientBasedCORS: (_ctx, origin) =>
+      URL.canParse(origin) && LOOPBACK.includes(new URL(origin).hostname),
+    extraClientMetadata: {
+      properties: ['redirect_uris', 'scope', 'grant_types'],
+      validator: checkClient,
+    },
     pkce: { required: () => true },
     interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
     findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
@@ -48,12 +52,15 @@ export function createProvider(options: AuthServerOptions): Provider {
         enabled: true,
         defaultResource: () => resource,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: scopes.join(' '),
-          audience: resource,
-          accessTokenFormat: tokenFormat,
-          accessTokenTTL: 10 * MINUTE,
-        }),
+        getResourceServerInfo(_ctx, indicator) {
+          if (indicator !== resource) throw new errors.InvalidTarget()
+          return {
+            scope: scopes.join(' '),
+            audience: resource,
+            accessTokenFormat: tokenFormat,
+            accessTokenTTL: 10 * MINUTE,
+          }
+        },
       },
     },
     ttl: {
@@ -70,16 +77,27 @@ export function createProvider(options: AuthServerOptions): Provider {
 }
 
 /** A page on the internet could register itself too; but what it would be granted comes back to this machine alone. */
-function checkClient(_ctx: unknown, key: string, value: unknown, metadata: ClientMetadata): void {
+function checkClient(ctx: unknown, key: string, value: unknown, metadata: ClientMetadata): void {
+  // The machine client of the start does not come by way of a request.
+  if (ctx === undefined) return
+  const values = [value ?? []].flat()
   // Clients register for the scopes they need first; stepping up to others later must be possible.
   if (key === 'scope') delete metadata.scope
-  else if (![value ?? []].flat().every(leadsHere)) {
+  if (key === 'redirect_uris' && !values.every(leadsHere)) {
     throw new errors.InvalidClientMetadata('redirect_uris must lead back to this machine')
+  }
+  if (key === 'grant_types' && !values.every(asksAUser)) {
+    throw new errors.InvalidClientMetadata('a client that registers itself must ask a user')
   }
 }
 
-/** Also to a program on it, by a scheme of its own such as cursor://. */
+function asksAUser(grant: unknown): boolean {
+  return grant === 'authorization_code' || grant === 'refresh_token'
+}
+
+/** Also to a program on it, by a scheme of its own such as cursor://, but to no server elsewhere. */
 function leadsHere(uri: unknown): boolean {
   const { protocol, hostname } = new URL(String(uri))
-  return !/^https?:$/.test(protocol) || LOOPBACK.includes(hostname)
+  if (/^https?:$/.test(protocol)) return LOOPBACK.includes(hostname)
+  return !/^(ftp|wss?|file|data|javascript):$/.test(protocol)
 }
