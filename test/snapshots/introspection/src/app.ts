@@ -39,7 +39,11 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       onCall: metrics.observeTool,
       listOnlyCallable: config.LIST_ONLY_CALLABLE,
     }),
-    { onError: (error) => logger.debug('refused by the protocol', { error }) },
+    {
+      onError: (error) => logger.debug('refused by the protocol', { error }),
+      // So long a stream may outlive the revocation of what it was opened with; clients open it again.
+      maxSubscriptionMs: 600_000,
+    },
   )
 
   const auth = createAuth(config, logger)
