@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { generateApiKey, parseApiKeys } from '@mcp-prod/auth'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../src/config.js'
 import { scopes } from '../src/scopes.js'
 import { connect } from './support/clients.js'
@@ -47,17 +47,51 @@ it('refuses a list that is none of hashes, without showing it', () => {
   expect(read).not.toThrow(/hunter2/)
 })
 
-it('makes a key by a command, prints it once and keeps only its hash', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'keys-'))
-  const file = join(folder, 'keys.json')
-  await writeFile(file, JSON.stringify([entry]))
-  const words = ['--import', 'tsx', 'scripts/key.ts', 'dave', '--scope', 'stats:read']
-  const { stdout } = await promisify(execFile)(process.execPath, [...words, '--file', file])
-  const [key = ''] = /mcp_[A-Za-z0-9-]+_[\w-]{43}/.exec(stdout) ?? []
-  const text = await readFile(file, 'utf8')
-  expect(parseApiKeys(text).map(({ principal }) => principal)).toEqual(['carol', 'dave'])
-  expect(text).not.toContain(key)
-  app.auth.update(readConfig({ ...app.access.env, API_KEYS: text }), ['API_KEYS'])
-  expect(await callsWith(key)).toBeGreaterThan(0)
-  await rm(folder, { recursive: true })
+describe('the command that makes a key', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'keys-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+  const make = (file: string, ...words: string[]) =>
+    promisify(execFile)(process.execPath, [
+      ...['--import', 'tsx', 'scripts/key.ts', 'dave', '--file', file, ...words],
+    ])
+
+  it('prints it once, keeps its hash alone, and leaves mode and link of the list', async () => {
+    const file = join(folder, 'keys.json')
+    const link = join(folder, 'link.json')
+    await writeFile(file, JSON.stringify([entry]), { mode: 0o600 })
+    await symlink(file, link)
+    const { stdout } = await make(link, '--scope', 'stats:read')
+    const [key = ''] = /mcp_[A-Za-z0-9-]+_[\w-]{43}/.exec(stdout) ?? []
+    const text = await readFile(file, 'utf8')
+    expect(parseApiKeys(text).map(({ principal }) => principal)).toEqual(['carol', 'dave'])
+    expect(text).not.toContain(key)
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    app.auth.update(readConfig({ ...app.access.env, API_KEYS: text }), ['API_KEYS'])
+    expect(await callsWith(key)).toBeGreaterThan(0)
+  })
+
+  it('loses no key of another run: what it says it added is there', async () => {
+    const file = join(folder, 'shared.json')
+    await writeFile(file, JSON.stringify([entry]))
+    const runs = await Promise.allSettled([make(file), make(file), make(file), make(file)])
+    const added = runs.filter(({ status }) => status === 'fulfilled').length
+    expect(added).toBeGreaterThan(0)
+    expect(parseApiKeys(await readFile(file, 'utf8'))).toHaveLength(1 + added)
+    expect((await readdir(folder)).filter((name) => name.endsWith('.new'))).toEqual([])
+  })
+
+  it('begins a list only when told to, for a server would forget all others', async () => {
+    const file = join(folder, 'missing.json')
+    await expect(make(file)).rejects.toThrow('--new')
+    await make(file, '--new')
+    await expect(make(file, '--new')).rejects.toThrow('exists')
+    expect(parseApiKeys(await readFile(file, 'utf8'))).toHaveLength(1)
+  })
+
+  it('refuses a scope that no tool needs', async () => {
+    await expect(make(join(folder, 'keys.json'), '--scope', 'nosuch')).rejects.toThrow('stats:read')
+  })
 })

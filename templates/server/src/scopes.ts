@@ -12,3 +12,6 @@ export const scopes = [...new Set([...endpointScopes, ...tools.flatMap((tool) =>
 
 /** What a token's scopes amount to. */
 export const hierarchy = scopeHierarchy(scopes, implied)
+
+/** What a caller may be given: the scopes above, and those that include some of them. */
+export const knownScopes = [...scopes, ...Object.keys(implied)]

@@ -22,10 +22,13 @@ describe('a start is refused', () => {
     ['RESOURCE_URL', { RESOURCE_URL: 'http://mcp.example/mcp' }, 'https'], // +oauth
     ['RESOURCE_URL', { RESOURCE_URL: 'https://mcp.example/mcp/' }, 'canonical'], // +oauth
     ['OAUTH_ISSUER', { OAUTH_ISSUER: 'auth.example' }, 'absolute'], // +oauth
+    ['OAUTH_ISSUER', { OAUTH_ISSUER: 'http://auth.example' }, 'plain http'], // +oauth
+    ['OAUTH_PRIVATE_HOSTS', { OAUTH_PRIVATE_HOSTS: 'http://a' }, 'hosts'], // +oauth
     ['OAUTH_CLIENT_SECRET', { OAUTH_CLIENT_SECRET: '' }, 'is not set'], // +introspection
     ['OAUTH_JWKS', { OAUTH_JWKS: '{"keys":[{"kty":"oct","k":"aGk"}]}' }, 'public'], // +jwt
     ['TLS_KEY', { TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'is not set'],
     ['TLS_CERT', { TLS_CERT: 'cert.pem' }, 'PEM'],
+    ['TLS_CERT', { TLS_CERT: '-----BEGIN PRIVATE KEY-----' }, 'private key'],
     ['PORT', { PORT: '80 80' }, 'whole number'],
     ['TRUST_PROXY', { TRUST_PROXY: 'true' }, 'number of proxies'],
     ['SHUTDOWN_GRACE', { SHUTDOWN_GRACE: '5' }, 'unit'],

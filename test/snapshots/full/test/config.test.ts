@@ -21,6 +21,7 @@ describe('a start is refused', () => {
     ['API_KEYS', { API_KEYS: '[]' }, 'list is empty'],
     ['TLS_KEY', { TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'is not set'],
     ['TLS_CERT', { TLS_CERT: 'cert.pem' }, 'PEM'],
+    ['TLS_CERT', { TLS_CERT: '-----BEGIN PRIVATE KEY-----' }, 'private key'],
     ['PORT', { PORT: '80 80' }, 'whole number'],
     ['TRUST_PROXY', { TRUST_PROXY: 'true' }, 'number of proxies'],
     ['SHUTDOWN_GRACE', { SHUTDOWN_GRACE: '5' }, 'unit'],

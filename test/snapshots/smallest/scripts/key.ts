@@ -1,8 +1,16 @@
-import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type ApiKey, generateApiKey, parseApiKeys } from '@mcp-prod/auth'
 import { loadDevelopmentEnv } from '../src/config.js'
-import { scopes } from '../src/scopes.js'
+import { knownScopes } from '../src/scopes.js'
 
 const USAGE = `Makes an API key, prints it once and adds its hash to the list of keys. A running server takes it over.
 
@@ -16,9 +24,10 @@ loadDevelopmentEnv()
 const { values, positionals } = readArguments()
 const [principal] = positionals
 if (!principal || positionals.length > 1) refuse('name one principal')
-const strange = values.scope.find((scope) => !scopes.includes(scope) && !scope.endsWith(':*'))
-if (strange !== undefined)
-  refuse(`no tool needs the scope "${strange}"; known: ${scopes.join(', ')}`)
+const strange = values.scope.find((scope) => !knownScopes.includes(scope) && !scope.endsWith(':*'))
+if (strange !== undefined) {
+  refuse(`no tool needs the scope "${strange}"; known: ${knownScopes.join(', ')}`)
+}
 const expires = values.expires === undefined ? undefined : new Date(values.expires)
 if (expires && !(expires.getTime() > Date.now())) {
   refuse(`--expires must be a date to come, such as 2027-01-31, got "${values.expires}"`)
@@ -38,28 +47,30 @@ Its hash is in ${file}, as key ${id}. A running server takes it over within five
 
 /** Beside the list first, which also keeps a second run away, and then in its place: no server reads half of it. */
 function add(entry: ApiKey, list: string): void {
+  if (values.new && existsSync(list)) fail(`${list} exists; leave out --new`)
+  if (!values.new && !existsSync(list)) fail(`${list} does not exist; --new begins a list`)
+  // What is replaced is the file itself, not a link to it.
+  const place = values.new ? list : realpathSync(list)
+  const beside = `${place}.new`
   try {
-    // What is replaced is the file itself, not a link to it.
-    const place = values.new ? list : realpathSync(list)
-    const mode = values.new ? 0o644 : statSync(place).mode
-    const beside = `${place}.new`
-    writeFileSync(beside, '', { flag: 'wx', mode })
-    try {
-      if (values.new) writeFileSync(place, '[]', { flag: 'wx', mode })
-      const known = JSON.parse(readFileSync(place, 'utf8')) as ApiKey[]
-      const text = JSON.stringify([...known, entry], null, 2)
-      parseApiKeys(text)
-      writeFileSync(beside, `${text}\n`)
-      renameSync(beside, place)
-    } finally {
-      rmSync(beside, { force: true })
-    }
+    writeFileSync(beside, '', { flag: 'wx', mode: values.new ? 0o644 : statSync(place).mode })
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const remedy = code === 'ENOENT' ? '; --new begins a list' : ''
-    process.stderr.write(`cannot add the key to ${list}: ${message}${remedy}\n`)
-    process.exit(1)
+    fail(`${(error as Error).message}; if no other run is at work, remove ${beside}`)
   }
+  try {
+    const known = values.new ? [] : parseApiKeys(readFileSync(place, 'utf8'))
+    writeFileSync(beside, `${JSON.stringify([...known, entry], null, 2)}\n`)
+    renameSync(beside, place)
+  } catch (error) {
+    // Only where it is still ours: once in its place, the name may be another run's.
+    rmSync(beside, { force: true })
+    fail((error as Error).message)
+  }
+}
+
+function fail(why: string): never {
+  process.stderr.write(`the key is not added to ${file}: ${why}\n`)
+  process.exit(1)
 }
 
 function readArguments() {

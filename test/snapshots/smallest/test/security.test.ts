@@ -87,6 +87,21 @@ describe('a request is refused', () => {
     expect(status).toBe(403)
   })
 
+  it('under a foreign Host at no cost to the limit of its address', async () => {
+    const own = await runningApp({ IP_LIMIT_PER_MINUTE: '3' })
+    const under = (host: string) =>
+      new Promise((resolve, reject) => {
+        request(own.url, { method: 'POST', headers: { Host: host } }, (res) =>
+          resolve(res.resume().statusCode),
+        )
+          .on('error', reject)
+          .end()
+      })
+    for (let i = 0; i < 6; i++) expect(await under('attacker.example')).toBe(403)
+    expect(await under(own.url.host)).toBe(401)
+    await own.close()
+  })
+
   it('from a web page that is not allowed', async () => {
     const { status, headers } = await post(callOf('countdown'), {
       Origin: 'https://attacker.example',
