@@ -1,10 +1,11 @@
-import { hasMethods, requireOption } from './options.js'
-import type { Logger } from './recover.js'
+import { lineLimit } from './line-limit.js'
+import { guarded, type Logger } from './logger.js'
+import { hasMethods, requireFunction, requireMilliseconds, requireOption } from './options.js'
 
 export type ProcessErrorKind = 'unhandledRejection' | 'uncaughtException'
 
 export interface ProcessErrorsOptions {
-  /** Gets every error and every warning of Node. */
+  /** Gets every error and every warning of Node, within `maxLinesPerSecond`. */
   logger: Logger
   /** Ends the process in order, such as `shutdown.stop`. Called once at the most. */
   stop: (reason: string, exitCode: number) => unknown
@@ -12,16 +13,20 @@ export interface ProcessErrorsOptions {
   unhandledRejection?: 'log' | 'exit'
   /** `exit`: tell, drain and end, for the state of the process is unknown now. @default 'exit' */
   uncaughtException?: 'exit' | 'dangerouslyContinue'
-  /** Told of every error: for a metric. @default none */
+  /** Told of every error, also of those that get no line: for a metric. @default none */
   onError?: (kind: ProcessErrorKind) => void
   /** Exit code after an exception. @default 1 */
   exitCode?: number
   /** Milliseconds that `stop` may take before the process ends regardless. @default 35000 */
   exitTimeoutMs?: number
+  /** Lines a second for each of rejections, exceptions and warnings; those above are counted. @default 10 */
+  maxLinesPerSecond?: number
 }
 
-/** So many errors are still told while the process ends: a log that itself fails must not feed itself. */
-const LINES_WHILE_STOPPING = 10
+const MESSAGES = {
+  unhandledRejection: 'unhandled rejection',
+  uncaughtException: 'uncaught exception',
+} as const
 
 let installed = false
 
@@ -34,45 +39,31 @@ let installed = false
 export function handleProcessErrors(options: ProcessErrorsOptions): () => void {
   const { logger, stop, unhandledRejection = 'log', uncaughtException = 'exit' } = options
   const { onError = () => {}, exitCode = 1, exitTimeoutMs = 35_000 } = options
-  requireOption(hasMethods(logger, 'warn', 'error'), 'logger', 'a logger with warn() and error()')
-  requireOption(typeof stop === 'function', 'stop', 'a function')
-  requireOption(
-    ['log', 'exit'].includes(unhandledRejection),
-    'unhandledRejection',
-    '"log" or "exit"',
-  )
-  requireOption(
-    ['exit', 'dangerouslyContinue'].includes(uncaughtException),
-    'uncaughtException',
-    '"exit" or "dangerouslyContinue"',
-  )
-  requireOption(
-    Number.isInteger(exitCode) && exitCode > 0 && exitCode < 256,
-    'exitCode',
-    'from 1 to 255',
-  )
-  requireOption(
-    exitTimeoutMs > 0 && exitTimeoutMs < 2 ** 31,
-    'exitTimeoutMs',
-    'milliseconds above 0',
-  )
+  const { maxLinesPerSecond = 10 } = options
+  requireOptions({
+    ...{ logger, stop, unhandledRejection, uncaughtException },
+    ...{ onError, exitCode, exitTimeoutMs, maxLinesPerSecond },
+  })
   if (installed) {
     const error = new Error('@mcp-prod/recovery: handleProcessErrors() is installed already')
     throw Object.assign(error, { code: 'ERR_RECOVERY_INSTALLED' })
   }
 
+  const limitFor = (message: string) =>
+    lineLimit(maxLinesPerSecond, (count) =>
+      guarded(() => logger.warn('further lines left out', { of: message, count })),
+    )
+  // Apart from each other, so that a flood of one leaves room for the exception that ends the process.
+  const limits = {
+    unhandledRejection: limitFor(MESSAGES.unhandledRejection),
+    uncaughtException: limitFor(MESSAGES.uncaughtException),
+    warning: limitFor('process warning'),
+  }
   let stopping = false
-  let linesLeft = LINES_WHILE_STOPPING
 
   function tell(kind: ProcessErrorKind, error: unknown): void {
-    if (stopping && linesLeft-- <= 0) return
-    try {
-      onError(kind)
-      const message = kind === 'uncaughtException' ? 'uncaught exception' : 'unhandled rejection'
-      logger.error(message, { error })
-    } catch {
-      // Whoever listens is broken too; the policy stands.
-    }
+    guarded(() => onError(kind))
+    limits[kind](() => guarded(() => logger.error(MESSAGES[kind], { error })))
   }
 
   function end(reason: ProcessErrorKind): void {
@@ -81,7 +72,10 @@ export function handleProcessErrors(options: ProcessErrorsOptions): () => void {
     // Should nothing else keep the process alive, it still must not end as if all were well.
     process.exitCode = exitCode
     setTimeout(() => process.exit(exitCode), exitTimeoutMs)
-    new Promise((resolve) => resolve(stop(reason, exitCode))).catch(() => process.exit(exitCode))
+    new Promise((resolve) => resolve(stop(reason, exitCode))).catch((error: unknown) => {
+      guarded(() => logger.error('stop failed', { error }))
+      process.exit(exitCode)
+    })
   }
 
   function onException(error: unknown): void {
@@ -93,11 +87,7 @@ export function handleProcessErrors(options: ProcessErrorsOptions): () => void {
     if (unhandledRejection === 'exit') end('unhandledRejection')
   }
   function onWarning({ name, message }: Error): void {
-    try {
-      logger.warn('process warning', { name, warning: message })
-    } catch {
-      // As above.
-    }
+    limits.warning(() => guarded(() => logger.warn('process warning', { name, warning: message })))
   }
 
   process.on('uncaughtException', onException)
@@ -111,4 +101,24 @@ export function handleProcessErrors(options: ProcessErrorsOptions): () => void {
     process.off('warning', onWarning)
     installed = false
   }
+}
+
+function requireOptions(options: Required<ProcessErrorsOptions>): void {
+  const { logger, unhandledRejection, uncaughtException, exitCode, maxLinesPerSecond } = options
+  const isLogger = hasMethods(logger, 'warn', 'error')
+  requireOption(isLogger, 'logger', 'a logger with warn() and error()', logger)
+  requireFunction('stop', options.stop)
+  requireFunction('onError', options.onError)
+  requireOneOf('unhandledRejection', unhandledRejection, ['log', 'exit'])
+  requireOneOf('uncaughtException', uncaughtException, ['exit', 'dangerouslyContinue'])
+  const isExitCode = Number.isInteger(exitCode) && exitCode > 0 && exitCode < 256
+  requireOption(isExitCode, 'exitCode', 'from 1 to 255', exitCode)
+  requireMilliseconds('exitTimeoutMs', options.exitTimeoutMs, 1)
+  const isCount = Number.isInteger(maxLinesPerSecond) && maxLinesPerSecond > 0
+  requireOption(isCount, 'maxLinesPerSecond', 'a whole number above 0', maxLinesPerSecond)
+}
+
+function requireOneOf(option: string, value: unknown, allowed: readonly string[]): void {
+  const requirement = allowed.map((name) => `"${name}"`).join(' or ')
+  requireOption(allowed.includes(value as string), option, requirement, value)
 }

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import { sendRpcError } from '@mcp-prod/rpc'
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
-import { hasMethods, requireOption } from './options.js'
-
-/** Where errors are told in full. */
-export interface Logger {
-  info(message: string, fields?: Record<string, unknown>): unknown
-  warn(message: string, fields?: Record<string, unknown>): unknown
-  error(message: string, fields?: Record<string, unknown>): unknown
-}
+import type { ErrorRequestHandler, Request, Response } from 'express'
+import { cutOff } from './cut-off.js'
+import { guarded, type Logger } from './logger.js'
+import { isMcpRoute } from './mcp-route.js'
+import { hasMethods, requireFunction, requireOption } from './options.js'
 
 export interface RecoverOptions {
   /** Gets every error with its stack, its cause and the correlation id. */
@@ -21,19 +17,23 @@ export interface RecoverOptions {
 /**
  * The last error handler. The client gets HTTP 500 and a correlation id: JSON-RPC -32603 on the MCP route, plain JSON
  * elsewhere, and nothing of the error itself. Express's own refusals (4xx) keep their status with a fixed phrase. Once an answer has
- * begun it cannot be mended, so its connection is cut, and the client does not take half an answer for a whole one.
+ * begun it cannot be mended, so its connection is cut, and the client does not take half an answer for a whole one. An answer
+ * that had ended before, as that of a handler that answers twice, goes out whole.
  *
  * @throws TypeError `ERR_RECOVERY_OPTION` at creation without a logger.
  */
 export function recover(options: RecoverOptions): ErrorRequestHandler {
   const { logger, isRpc = isMcpRoute } = options
-  requireOption(hasMethods(logger, 'info', 'error'), 'logger', 'a logger with info() and error()')
+  const isLogger = hasMethods(logger, 'info', 'error')
+  requireOption(isLogger, 'logger', 'a logger with info() and error()', logger)
+  requireFunction('isRpc', isRpc)
 
   // Express tells an error handler by its four arguments.
   return function recoverMiddleware(error: unknown, req, res, _next) {
     const correlationId = randomUUID()
     const status = refusalStatus(error) ?? 500
-    const gone = res.destroyed || req.socket.destroyed
+    // After an answer that went out whole, `destroyed` only says that it is over.
+    const gone = !res.writableFinished && (res.destroyed || req.socket.destroyed)
     const fields = {
       correlationId,
       requestId: res.getHeader('X-Request-Id'),
@@ -41,39 +41,35 @@ export function recover(options: RecoverOptions): ErrorRequestHandler {
       path: req.path,
       error,
     }
-    try {
-      if (status < 500 || gone) logger.info('request refused or cut off', fields)
-      else logger.error('request failed', fields)
-    } catch {
-      // A log that is broken must not take the answer with it.
-    }
+    guarded(() => {
+      if (gone) return logger.info('request refused or cut off', fields)
+      if (res.writableEnded) return logger.error('error after the answer', fields)
+      if (status < 500) return logger.info('request refused or cut off', fields)
+      return logger.error('request failed', fields)
+    })
+    // Its last bytes may still wait for a slow reader: destroying it would cut a good answer off.
+    if (res.writableEnded && !gone) return
     if (res.headersSent || gone) {
-      res.destroy()
+      cutOff(res)
       return
     }
-    answer(req, res, status, correlationId, isRpc)
+    try {
+      answer(req, res, status, correlationId, isRpc)
+    } catch (cause) {
+      // `isRpc`, a `json replacer` or a wrapper around `res`. Passed on, Express would show its stack.
+      guarded(() => logger.error('no answer to a failed request', { correlationId, error: cause }))
+      answerBare(res)
+    }
   }
-}
-
-/** Answers what no route took: 404 in JSON or JSON-RPC, in place of Express's HTML page. */
-export function notFound(options: Pick<RecoverOptions, 'isRpc'> = {}): RequestHandler {
-  const { isRpc = isMcpRoute } = options
-
-  return function notFoundMiddleware(req, res) {
-    // Nobody will read it, so its sender must not go on.
-    if (!req.complete && hasBody(req)) res.set('Connection', 'close')
-    if (isRpc(req)) sendRpcError(req, res, 404, { code: 404, message: 'Not Found' })
-    else res.status(404).json({ error: 'not_found' })
-  }
-}
-
-function hasBody({ headers }: Request): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 }
 
 /** Names of headers that described the answer which failed, and may hold something of it. */
 const DESCRIPTIVE =
   /^(content-|etag$|last-modified$|location$|link$|set-cookie$|trailer$|transfer-encoding$)/
+
+function removeDescription(res: Response): void {
+  for (const name of res.getHeaderNames()) if (DESCRIPTIVE.test(name)) res.removeHeader(name)
+}
 
 function answer(
   req: Request,
@@ -82,7 +78,7 @@ function answer(
   correlationId: string,
   isRpc: (req: Request) => boolean,
 ): void {
-  for (const name of res.getHeaderNames()) if (DESCRIPTIVE.test(name)) res.removeHeader(name)
+  removeDescription(res)
   const phrase = STATUS_CODES[status] ?? 'Error'
   res.statusMessage = phrase
   res.set('Cache-Control', 'no-store')
@@ -94,6 +90,21 @@ function answer(
   const code = status === 500 ? -32603 : status
   const message = status === 500 ? 'Internal error' : phrase
   sendRpcError(req, res, status, { code, message, data: { correlationId } })
+}
+
+/** A 500 without a body, by Node's own means. */
+function answerBare(res: Response): void {
+  try {
+    if (res.headersSent) cutOff(res)
+    else {
+      removeDescription(res)
+      res.statusMessage = 'Internal Server Error'
+      res.statusCode = 500
+      res.end()
+    }
+  } catch {
+    res.destroy()
+  }
 }
 
 /**
@@ -111,10 +122,4 @@ function refusalStatus(error: unknown): number | undefined {
     // A getter that throws, or a revoked proxy.
     return undefined
   }
-}
-
-/** Express matches paths in any case and with a slash at the end, so this does too. */
-function isMcpRoute(req: Request): boolean {
-  const path = req.originalUrl.split('?', 1)[0] ?? ''
-  return /^\/mcp\/?$/i.test(path)
 }
