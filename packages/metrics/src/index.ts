@@ -1,3 +1,4 @@
+export type { DependencyEvent } from './dependency-metrics.js'
 export {
   createMetrics,
   type Metrics,
@@ -5,3 +6,4 @@ export {
   type ProcessErrorKind,
   type ToolObservation,
 } from './metrics.js'
+export type { PoolState } from './pool-metrics.js'

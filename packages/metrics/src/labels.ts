@@ -44,9 +44,9 @@ export function methodLabels(extra: readonly string[]): (req: Request) => string
   }
 }
 
-/** The `tool` label: a registered name, or `other`. */
-export function toolLabels(tools: readonly string[]): (name: string) => string {
-  const known = new Set(tools)
+/** A label of a closed list, such as the tools: a name of it, or `other`. */
+export function nameLabels(names: readonly string[]): (name: string) => string {
+  const known = new Set(names)
   return (name) => (known.has(name) ? name : 'other')
 }
 
@@ -59,6 +59,7 @@ export const OUTCOMES = [
   'cancelled',
   'denied',
   'limited',
+  'overloaded',
   'error',
 ] as const
 const outcomes = new Set<string>(OUTCOMES)

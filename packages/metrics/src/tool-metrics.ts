@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
-import { OUTCOMES, outcomeLabel, toolLabels } from './labels.js'
+import { nameLabels, OUTCOMES, outcomeLabel } from './labels.js'
 import type { Metrics } from './metrics.js'
 
 /** Counts and times tool calls. */
@@ -9,7 +9,7 @@ export function toolMetrics(
   buckets: number[],
 ): Metrics['observeTool'] {
   const registers = [registry]
-  const toolOf = toolLabels(tools)
+  const toolOf = nameLabels(tools)
   const calls = new Counter({
     name: 'mcp_tool_calls_total',
     help: 'Tool calls by tool and by how they ended.',

@@ -138,7 +138,7 @@ describe('requests', () => {
     ])
     const calls = await series('mcp_tool_calls_total')
     expect(calls).toContain('mcp_tool_calls_total{tool="other",outcome="error"} 10000')
-    expect(calls).toHaveLength(1 + 8)
+    expect(calls).toHaveLength(1 + 9)
   })
 
   it('does not mistake names of Object.prototype for known ones', async () => {

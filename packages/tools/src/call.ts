@@ -6,13 +6,15 @@ import {
   type ServerContext,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/server'
-import { type Ending, type Limits, withinLimits } from './deadline.js'
+import type { Ending } from './deadline.js'
 import type { Tool } from './define.js'
-import { ToolError } from './errors.js'
+import { OverloadedError } from './errors.js'
 import { issuesOf } from './issues.js'
 import { holdsScopes, principalOf } from './principal.js'
 import { errorResult, toResult } from './result.js'
-import type { Logger, Principal, ToolServices } from './types.js'
+import { type CallEnvironment, runTool } from './run-tool.js'
+import { ToolError } from './tool-error.js'
+import type { Logger, Principal } from './types.js'
 
 /** How a call ended; a closed list, so that it can be a metric's label. */
 export type ToolOutcome =
@@ -22,6 +24,7 @@ export type ToolOutcome =
   | 'timeout'
   | 'cancelled'
   | 'denied'
+  | 'overloaded'
   | 'error'
 
 /** One finished call of a registered tool: for metrics and audit. */
@@ -32,14 +35,6 @@ export interface ToolCallEvent {
   principal: Principal | undefined
   /** What the caller was given instead of the error; the log has it too. */
   correlationId?: string
-}
-
-export interface CallEnvironment {
-  services: ToolServices
-  logger: Logger
-  ignoreScopes: boolean
-  limits: Omit<Limits, 'timeoutMs' | 'request' | 'shuttingDown'> & { isShuttingDown: () => boolean }
-  onCall: (event: ToolCallEvent) => void
 }
 
 type Answer =
@@ -55,7 +50,7 @@ export async function callTool(
 ): Promise<CallToolResult> {
   const started = performance.now()
   const principal = principalOf(context.http?.authInfo)
-  const answer = await attempt(tool, args, context, principal, environment)
+  const answer = await attempt(tool, args, context, principal, environment, started)
   const correlationId = 'error' in answer ? correlationIdOf(answer.error) : undefined
   try {
     environment.onCall({
@@ -78,13 +73,18 @@ async function attempt(
   args: unknown,
   context: ServerContext,
   principal: Principal | undefined,
-  { services, logger, ignoreScopes, limits }: CallEnvironment,
+  environment: CallEnvironment,
+  started: number,
 ): Promise<Answer> {
-  if (!ignoreScopes && !holdsScopes(principal, tool)) {
+  if (!environment.ignoreScopes && !holdsScopes(principal, tool)) {
     const error = new ProtocolError(403, 'Forbidden: a scope is missing', {
       requiredScopes: tool.scopes,
     })
     return { outcome: 'denied', error }
+  }
+  if (environment.abandoned.isFull()) {
+    const text = `Tool ${tool.name} is not available: earlier calls of it have not ended; try again later`
+    return { outcome: 'overloaded', result: errorResult(text) }
   }
   try {
     const input = await tool.input['~standard'].validate(args ?? {})
@@ -92,39 +92,20 @@ async function attempt(
       const text = `Invalid arguments for tool ${tool.name}: ${issuesOf(tool.input, input.issues)}`
       return { outcome: 'invalid_input', result: errorResult(text) }
     }
-    const run = (controller: AbortController) =>
-      tool.run(input.value, {
-        // Made when first looked at: a signal costs more than many a tool.
-        get signal() {
-          return controller.signal
-        },
-        log: logger,
-        principal,
-        services,
-        progress: progressOf(context),
-      })
-    const outcome = await withinLimits(
-      run,
-      {
-        timeoutMs: tool.timeoutMs,
-        request: context.mcpReq.signal,
-        shutdown: limits.shutdown,
-        shuttingDown: limits.isShuttingDown(),
-      },
-      (error) => logger.debug('tool failed after it was given up', { error }),
-    )
-    if (outcome.ended) return endedEarly(tool, outcome.ended)
+    const outcome = await runTool(tool, input.value, context, principal, environment, started)
+    if (outcome.ended) return endedEarly(tool, outcome.ended, outcome.timeoutMs)
     const result = await toResult(tool, outcome.value)
     return { outcome: result.isError ? 'tool_error' : 'ok', result }
   } catch (error) {
-    return failed(error, logger)
+    return failed(error, environment.logger)
   }
 }
 
-function endedEarly(tool: Tool, ended: Ending): Answer {
+function endedEarly(tool: Tool, ended: Ending, timeoutMs: number): Answer {
   if (ended === 'timeout') {
-    const text = `Tool ${tool.name} did not answer within ${tool.timeoutMs} ms`
-    return { outcome: 'timeout', result: errorResult(text) }
+    const within = `did not answer within ${Math.ceil(timeoutMs)} ms`
+    const why = timeoutMs > 0 ? '' : ': no time was left to run it'
+    return { outcome: 'timeout', result: errorResult(`Tool ${tool.name} ${within}${why}`) }
   }
   const why =
     ended === 'shutdown' ? 'the server is shutting down; try again' : 'the request was cancelled'
@@ -132,8 +113,10 @@ function endedEarly(tool: Tool, ended: Ending): Answer {
 }
 
 function failed(error: unknown, logger: Logger): Answer {
-  if (error instanceof ToolError)
-    return { outcome: 'tool_error', result: errorResult(error.message) }
+  if (error instanceof ToolError) {
+    const outcome = error instanceof OverloadedError ? 'overloaded' : 'tool_error'
+    return { outcome, result: errorResult(error.message) }
+  }
   // Not a failure: the SDK turns it into the request for a visit to a URL that it stands for.
   if (error instanceof UrlElicitationRequiredError) return { outcome: 'ok', error }
   const correlationId = randomUUID()
@@ -148,19 +131,4 @@ function failed(error: unknown, logger: Logger): Answer {
 function correlationIdOf(error: ProtocolError): string | undefined {
   const { correlationId } = (error.data ?? {}) as { correlationId?: string }
   return correlationId
-}
-
-function progressOf(context: ServerContext) {
-  const progressToken = context.mcpReq._meta?.progressToken
-  return async (progress: number, total?: number, message?: string): Promise<void> => {
-    if (progressToken === undefined) return
-    const params = {
-      progressToken,
-      progress,
-      ...(total !== undefined && { total }),
-      ...(message && { message }),
-    }
-    // A client that went away needs no progress.
-    await context.mcpReq.notify({ method: 'notifications/progress', params }).catch(() => {})
-  }
 }

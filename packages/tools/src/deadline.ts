@@ -1,8 +1,8 @@
 /** Why nobody waits for a call any more. */
 export type Ending = 'timeout' | 'cancelled' | 'shutdown'
 
-/** What a call came to: its value, or the reason it was abandoned. */
-export type Outcome<T> = { ended?: undefined; value: T } | { ended: Ending }
+/** What a call came to: its value, or the reason it was given up and the time it had. */
+export type Outcome<T> = { ended?: undefined; value: T } | { ended: Ending; timeoutMs: number }
 
 /**
  * Lets many short calls listen to one long-lived signal through a single listener: `AbortSignal.any` keeps
@@ -21,6 +21,7 @@ export function fanOut(signal: AbortSignal | undefined): Set<() => void> {
 }
 
 export interface Limits {
+  /** At 0 the work is not begun. */
   timeoutMs: number
   /** The request's own signal: the client disconnected or cancelled. */
   request: AbortSignal
@@ -32,25 +33,28 @@ export interface Limits {
 
 /**
  * Runs work that must end: at the deadline, at the caller's disconnect and at the shutdown's end its signal aborts
- * and the wait is over, whether the work listens or not. What it yields later goes to `onLate`, never to the caller.
+ * and the wait is over, whether the work listens or not. Work that was begun and still goes on is handed to `onGivenUp`,
+ * which must look after its rejection; what it yields never reaches the caller. `isOver` says whether the call has ended.
  */
 export async function withinLimits<T>(
-  work: (controller: AbortController) => T | Promise<T>,
+  work: (controller: AbortController, isOver: () => boolean) => T | Promise<T>,
   limits: Limits,
-  onLate: (error: unknown) => void,
+  onGivenUp: (working: Promise<unknown>) => void,
 ): Promise<Outcome<T>> {
   const { timeoutMs, request, shutdown, shuttingDown } = limits
   const controller = new AbortController()
   let give: (outcome: Outcome<T>) => void = () => {}
-  const abandoned = new Promise<Outcome<T>>((resolve) => {
+  const givenUp = new Promise<Outcome<T>>((resolve) => {
     give = resolve
   })
   let over = false
+  let working: Promise<Outcome<T>> | undefined
   const end = (ended: Ending) => {
     if (over) return
     over = true
+    if (working) onGivenUp(working)
     controller.abort(new DOMException(`The tool call ended: ${ended}`, 'AbortError'))
-    give({ ended })
+    give({ ended, timeoutMs })
   }
   const onCancel = () => end('cancelled')
   const onShutdown = () => end('shutdown')
@@ -59,13 +63,13 @@ export async function withinLimits<T>(
   shutdown.add(onShutdown)
   if (request.aborted) onCancel()
   else if (shuttingDown) onShutdown()
+  else if (timeoutMs <= 0) end('timeout')
   try {
-    if (over) return await abandoned
-    const working = (async () => ({ value: await work(controller) }))()
-    working.catch((error) => {
-      if (over) onLate(error)
-    })
-    return await Promise.race([working, abandoned])
+    if (over) return await givenUp
+    working = (async () => ({ value: await work(controller, () => over) }))()
+    // It was ended by what the work itself did, before there was anything to hand over.
+    if (over) onGivenUp(working)
+    return await Promise.race([working, givenUp])
   } finally {
     over = true
     clearTimeout(timer)

@@ -1,11 +1,7 @@
-/**
- * A failure that the caller should read: its message is the tool's answer (`isError: true`). The text of any
- * other error stays in the log, and the caller gets a correlation id.
- */
-export class ToolError extends Error {
-  override name = 'ToolError'
-  readonly code = 'ERR_TOOLS_TOOL_ERROR'
-}
+import { ToolError } from './tool-error.js'
+
+/** A call that was refused because there is no room for it now. */
+export class OverloadedError extends ToolError {}
 
 /** @throws TypeError `ERR_TOOLS_OPTION`, which names what is wrong and what to do. */
 export function optionError(problem: string): never {

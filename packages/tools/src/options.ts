@@ -9,9 +9,15 @@ export function flag(option: string, value: unknown): void {
 }
 
 /** @throws TypeError `ERR_TOOLS_OPTION` */
-export function wholeNumber(option: string, value: unknown, unit: string): void {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return
-  optionError(`${option} must be a whole number of ${unit}, 0 or more, got ${show(value)}`)
+export function wholeNumber(option: string, value: unknown, unit: string, minimum = 0): void {
+  if (Number.isSafeInteger(value) && (value as number) >= minimum) return
+  optionError(`${option} must be a whole number of ${unit}, ${minimum} or more, got ${show(value)}`)
+}
+
+/** @throws TypeError `ERR_TOOLS_OPTION` */
+export function functionOrNone(option: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return
+  optionError(`${option} must be a function, got ${show(value)}`)
 }
 
 /** @throws TypeError `ERR_TOOLS_OPTION` */

@@ -1,21 +1,24 @@
 import {
   type CallToolResult,
-  McpServer,
   type McpServerFactory,
   ProtocolError,
   ProtocolErrorCode,
-  Server,
+  type Server,
   type ServerContext,
   type ServerOptions,
 } from '@modelcontextprotocol/server'
-import { type CallEnvironment, callTool, type ToolCallEvent } from './call.js'
+import { type AbandonedEvent, abandonedRuns } from './abandoned.js'
+import type { Budget } from './budget.js'
+import { callTool, type ToolCallEvent } from './call.js'
+import { CheckedServer, HeaderCheckedServer, mirroringTools } from './checked-server.js'
 import { fanOut } from './deadline.js'
 import type { Tool } from './define.js'
 import { withoutQuotes } from './discreet.js'
 import { optionError } from './errors.js'
 import { cut } from './issues.js'
 import { toolList } from './list.js'
-import { flag } from './options.js'
+import { flag, functionOrNone, wholeNumber } from './options.js'
+import type { CallEnvironment } from './run-tool.js'
 import type { Logger, ToolServices } from './types.js'
 
 export interface ToolServerOptions {
@@ -29,8 +32,23 @@ export interface ToolServerOptions {
   logger?: Logger
   /** Called at the end of every call of a registered tool; what it throws is logged. @default none */
   onCall?: (event: ToolCallEvent) => void
-  /** Aborts when running calls must stop now, such as a shutdown's end. @default none */
+  /**
+   * Aborts when running calls must stop now, such as a shutdown's end. It also closes the threads of `inWorker`.
+   * @default none
+   */
   signal?: AbortSignal
+  /**
+   * Called around each run with the tool's own timeout in milliseconds: it narrows that to what is left of the request's time, such
+   * as `withDeadline` of `@mcp-prod/resilience` does. @default every tool has its own timeout
+   */
+  budget?: Budget
+  /**
+   * Called when a run goes on for 1 s after its call has ended, and again when it ends after all; what it throws is logged.
+   * @default none
+   */
+  onAbandoned?: (event: AbandonedEvent) => void
+  /** Runs of one tool that may be abandoned at a time; while there are so many, its calls are refused. @default 100 */
+  maxAbandoned?: number
   /** Runs tools without looking at scopes: for stdio, where the caller owns the process. @default false */
   dangerouslyIgnoreScopes?: boolean
   /**
@@ -47,7 +65,7 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
  * A factory for `createMcpHandler` and `serveStdio`. Each instance is the SDK's low-level server with two handlers
  * that read tables built here, once: what a request costs does not grow with the number of tools.
  *
- * @throws TypeError `ERR_TOOLS_OPTION` when two tools share a name, or a switch is neither true nor false.
+ * @throws TypeError `ERR_TOOLS_OPTION` when two tools share a name, or a switch, a number or a function is none.
  */
 export function createToolServer(
   tools: readonly Tool[],
@@ -55,8 +73,12 @@ export function createToolServer(
 ): McpServerFactory {
   const { name, version, instructions, services = {}, logger = silent, onCall = () => {} } = options
   const { signal, dangerouslyIgnoreScopes = false, listOnlyCallable = false } = options
+  const { budget, onAbandoned = () => {}, maxAbandoned = 100 } = options
   flag('dangerouslyIgnoreScopes', dangerouslyIgnoreScopes)
   flag('listOnlyCallable', listOnlyCallable)
+  functionOrNone('budget', budget)
+  functionOrNone('onAbandoned', onAbandoned)
+  wholeNumber('maxAbandoned', maxAbandoned, 'runs', 1)
   const limits = { shutdown: fanOut(signal), isShuttingDown: () => signal?.aborted ?? false }
   const environments = new Map<string, { tool: Tool; environment: CallEnvironment }>()
   for (const tool of tools) {
@@ -68,8 +90,11 @@ export function createToolServer(
       logger: log,
       ignoreScopes: dangerouslyIgnoreScopes,
       limits,
+      budget,
+      abandoned: abandonedRuns(tool.name, maxAbandoned, log, onAbandoned),
       onCall,
     }
+    limits.shutdown.add(() => closeThreads(tool))
     environments.set(tool.name, { tool, environment })
   }
   const filtered = listOnlyCallable && !dangerouslyIgnoreScopes
@@ -81,11 +106,7 @@ export function createToolServer(
     // What one caller may see must not be served to another from a cache.
     ...(filtered && { cacheHints: { 'tools/list': { cacheScope: 'private' } } }),
   }
-  const mirrored = new Map(
-    tools
-      .filter((tool) => mirrorsHeaders(tool.listing.inputSchema))
-      .map((tool) => [tool.name, tool.listing.inputSchema]),
-  )
+  const mirrored = mirroringTools(tools)
 
   async function onCallRequest(
     request: { params: { name: string; arguments?: unknown } },
@@ -115,51 +136,9 @@ export function createToolServer(
   }
 }
 
-/**
- * To a request of the wrong shape the SDK answers -32603 with its validator's text, which quotes the request. Here
- * it is what JSON-RPC has for it: -32602.
- */
-class CheckedServer extends Server {
-  protected override _wrapHandler(...[method, handler]: WrapArguments): WrapArguments[1] {
-    return super._wrapHandler(method, (request, context) => {
-      try {
-        // The validator throws at once; what a handler of ours throws comes with its promise.
-        return handler(request, context)
-      } catch (error) {
-        if (error instanceof ProtocolError) throw error
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params for ${method}`)
-      }
-    })
-  }
-}
-
-type WrapArguments = Parameters<Server['_wrapHandler']>
-
-/**
- * The SDK compares `Mcp-Param-*` headers with arguments marked `x-mcp-header` (SEP-2243) only for an `McpServer`
- * that tells it the tool's schema; this one tells it from the table.
- */
-class HeaderCheckedServer extends McpServer {
-  readonly #schemas: ReadonlyMap<string, Record<string, unknown>>
-
-  constructor(
-    info: { name: string; version: string },
-    options: ServerOptions,
-    schemas: ReadonlyMap<string, Record<string, unknown>>,
-  ) {
-    // Without the capability the SDK would install handlers of its own.
-    super(info, { ...options, capabilities: {} })
-    this.server.registerCapabilities(options.capabilities ?? {})
-    this.#schemas = schemas
-  }
-
-  override toolInputSchemaJson(name: string): Record<string, unknown> | undefined {
-    return this.#schemas.get(name)
-  }
-}
-
-function mirrorsHeaders(schema: Record<string, unknown>): boolean {
-  return JSON.stringify(schema).includes('"x-mcp-header"')
+/** Of a tool whose `run` is `inWorker(…)`: threads in use end with their calls, which the same signal ends. */
+function closeThreads({ run }: { run: Tool['run'] & { close?: () => Promise<void> } }): void {
+  void run.close?.()
 }
 
 function withFields(logger: Logger, bound: Record<string, unknown>): Logger {

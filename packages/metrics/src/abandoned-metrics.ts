@@ -1,0 +1,35 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { nameLabels } from './labels.js'
+import type { Metrics } from './metrics.js'
+
+/** Counts tool runs that outlived their call. */
+export function abandonedMetrics(
+  registry: Registry,
+  tools: readonly string[],
+): Metrics['observeAbandoned'] {
+  const registers = [registry]
+  const toolOf = nameLabels(tools)
+  const total = new Counter({
+    name: 'mcp_tool_abandoned_total',
+    help: 'Tool runs that went on after their call had ended, by tool.',
+    labelNames: ['tool'],
+    registers,
+  })
+  const running = new Gauge({
+    name: 'mcp_tool_abandoned_running',
+    help: 'Such runs that have not ended yet, by tool.',
+    labelNames: ['tool'],
+    registers,
+  })
+  for (const tool of tools) {
+    total.inc({ tool }, 0)
+    running.set({ tool }, 0)
+  }
+
+  return function observeAbandoned({ tool, ended }) {
+    const label = { tool: toolOf(tool) }
+    if (ended) return running.dec(label)
+    total.inc(label)
+    running.inc(label)
+  }
+}

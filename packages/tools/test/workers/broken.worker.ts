@@ -1,0 +1,5 @@
+export function run() {
+  return 'never reached'
+}
+
+throw new Error('password=hunter2')

@@ -1,0 +1,1 @@
+export const walk = () => 'not what is looked for'
