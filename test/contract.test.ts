@@ -50,6 +50,14 @@ describe.each(packages)('@mcp-prod/%s', (name) => {
   })
 })
 
+it('guards addresses by the same rules wherever the kit goes out', async () => {
+  // Packages import no sibling, and a guard with two versions has a hole in one of them.
+  const file = ['src', 'address.ts']
+  expect(await read('packages', 'resilience', ...file)).toBe(
+    await read('packages', 'auth', ...file),
+  )
+})
+
 it('has no example in a README that does not compile', async () => {
   const folder = join(root, 'node_modules', '.cache', 'mcp-prod-examples')
   await rm(folder, { recursive: true, force: true })

@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { postgresServer } from '../templates/+postgres/test/support/postgres-server.js'
+import { redisServer } from '../templates/+redis/test/support/redis-server.js'
 import { clients, connect } from '../templates/server/test/support/clients.js'
 import { must, strangersEnv } from './support/command.js'
 import { installPacked } from './support/packed.js'
@@ -12,7 +14,11 @@ import { type RunningServer, start } from './support/running.js'
 const smallest = ['--ci', 'none', '--deploy', 'none', '--no-upstream', '--no-stdio']
 const variants = [
   { auth: 'jwt', flags: smallest, absent: ['src/keys.ts', 'src/introspection.ts', 'keys.json'] },
-  { auth: 'introspection', flags: smallest, absent: ['src/keys.ts', 'src/jwt.ts', 'keys.json'] },
+  {
+    auth: 'introspection',
+    flags: [...smallest, '--postgres', '--redis'],
+    absent: ['src/keys.ts', 'src/jwt.ts', 'keys.json'],
+  },
   { auth: 'apikey+jwt', flags: [], absent: ['src/introspection.ts'] },
 ]
 
@@ -68,7 +74,11 @@ describe.each(variants)('a server written with --auth $auth', ({ auth, flags, ab
       stdout?.on('data', (chunk) => String(chunk).includes('http://localhost:8089') && resolve())
     })
     const token = (await must('npm', ['run', '--silent', 'token'], folder)).trim()
-    server = await start(folder, { SHUTDOWN_GRACE: '100ms' })
+    const stores = flags.includes('--postgres')
+      ? await Promise.all([postgresServer(), redisServer()])
+      : []
+    const [DATABASE_URL, REDIS_URL] = stores.map((store) => store?.url)
+    server = await start(folder, { SHUTDOWN_GRACE: '100ms', DATABASE_URL, REDIS_URL })
     for (const [, open] of clients) {
       const client = await open(server.url, token)
       const numbers = { name: 'summarize_numbers', arguments: { numbers: [1, 2, 3] } }
@@ -84,6 +94,7 @@ describe.each(variants)('a server written with --auth $auth', ({ auth, flags, ab
     expect(logs).not.toContain(secret?.[1])
     server.process.kill('SIGTERM')
     expect(await server.exited).toBe(0)
+    for (const store of stores) await store?.close()
     end(authServer, 'SIGTERM')
     await once(authServer, 'close')
     authServer = undefined

@@ -15,6 +15,7 @@ const beside: Record<string, Selection> = {
   jwt: { ...variants.smallest, auth: 'jwt' },
   introspection: { ...variants.smallest, auth: 'introspection', deploy: 'compose' },
   'apikey+jwt': { ...variants.smallest, auth: 'apikey+jwt' },
+  databases: { ...variants.smallest, deploy: 'compose', ci: 'github', postgres: true, redis: true },
 }
 
 async function filesOf(selection: Selection) {
@@ -26,6 +27,7 @@ async function filesOf(selection: Selection) {
       devKey: 'mcp_dev_made-anew-each-time',
       devKeyHash: '0'.repeat(64),
       devClientSecret: 'made-anew-each-time',
+      devPassword: 'made-anew-each-time',
     },
   })
   // As in the templates, `_` stands for a leading dot: a .gitignore would work here too.

@@ -1,10 +1,12 @@
 /** What a project can be made of. A feature's name is its overlay folder and its line marker. */
 export type Features = Record<string, boolean>
 
-/** Features with a flag of their own, `--x` and `--no-x`; all are on by default. */
+/** Features with a flag of their own, `--x` and `--no-x`. */
 export const switches = {
-  upstream: 'an example tool that calls an HTTP API',
-  stdio: 'the same tools over stdio, for local clients',
+  upstream: { about: 'an example tool that calls an HTTP API', default: true },
+  stdio: { about: 'the same tools over stdio, for local clients', default: true },
+  postgres: { about: 'a PostgreSQL pool and an example tool that queries it', default: false },
+  redis: { about: 'a Redis connection and example tools that keep notes', default: false },
 } as const
 
 /**
@@ -23,6 +25,9 @@ export const choices = {
 /** What a feature turns on with itself, to be laid below it. */
 const needs: Record<string, string> = { jwt: 'oauth', introspection: 'oauth' }
 
+/** Where any of them is on, `databases` is: nobody's choice, but templates have lines for it. */
+export const knownDatabases = ['postgres', 'redis'] as const
+
 export type Switch = keyof typeof switches
 export type Choice = keyof typeof choices
 
@@ -32,11 +37,14 @@ export type Selection = { [S in Switch]?: boolean } & { [C in Choice]?: string }
 /** Every known feature, on or off, in the order of the overlays: a later one may replace files of an earlier. */
 export function featuresOf(selection: Selection): Features {
   const features: Features = {}
-  for (const name of Object.keys(switches) as Switch[]) features[name] = selection[name] ?? true
+  for (const name of Object.keys(switches) as Switch[]) {
+    features[name] = selection[name] ?? switches[name].default
+  }
   for (const [name, { values }] of Object.entries(choices)) {
     const chosen = featuresIn(selection[name as Choice] ?? values[0])
     for (const feature of values.flatMap(featuresIn)) features[feature] = chosen.includes(feature)
   }
+  features.databases = knownDatabases.some((name) => features[name])
   return features
 }
 

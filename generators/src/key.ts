@@ -14,3 +14,8 @@ export function developmentClient(): { devClientSecret: string } {
 function randomSecret(): string {
   return randomBytes(32).toString('base64url')
 }
+
+/** The password of the databases for development. */
+export function developmentPassword(): { devPassword: string } {
+  return { devPassword: randomSecret() }
+}

@@ -19,6 +19,7 @@ In a terminal it asks for what no flag says; elsewhere, and with --yes, defaults
 Examples:
   create-mcp-prod my-server
   create-mcp-prod my-server --yes --auth jwt --deploy none
+  create-mcp-prod my-server --yes --postgres --redis
   create-mcp-prod . --name @acme/search --no-stdio
 
 Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted (what was made is removed).`
@@ -64,7 +65,9 @@ function describe(version: string): Command {
     command.addOption(new Option(`--${name} <value>`, text).argParser(oneOf(name as Choice)))
   }
   for (const name of Object.keys(switches) as Switch[]) {
-    command.option(`--${name}`, `${switches[name]} (default)`).option(`--no-${name}`, 'without it')
+    const { about, default: isOn } = switches[name]
+    command.option(`--${name}`, isOn ? `${about} (default)` : about)
+    command.option(`--no-${name}`, isOn ? 'without it' : 'without it (default)')
   }
   return command
     .option('-y, --yes', 'ask nothing, take defaults')

@@ -39,8 +39,8 @@ export default function plopfile(
       ...(Object.keys(switches) as Switch[]).map((name) => ({
         type: 'confirm' as const,
         name,
-        message: `Add ${switches[name]}?`,
-        default: true,
+        message: `Add ${switches[name].about}?`,
+        default: switches[name].default,
       })),
       ...(Object.keys(choices) as Choice[]).map((name) => ({
         type: 'list' as const,

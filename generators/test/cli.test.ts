@@ -217,6 +217,8 @@ describe('the command', () => {
       '--deploy',
       '--no-upstream',
       '--no-stdio',
+      '--postgres',
+      '--redis',
       '--yes',
       '--dry-run',
     ]) {

@@ -6,6 +6,7 @@ const on = (selection: Selection) => {
   return Object.keys(features).filter((name) => features[name])
 }
 const nothing = { upstream: false, stdio: false, ci: 'none', deploy: 'none' }
+const pools = { postgres: true, redis: true }
 
 describe('features', () => {
   it.each([
@@ -17,9 +18,11 @@ describe('features', () => {
     expect(on({ ...nothing, auth })).toEqual(expected)
   })
 
-  it('are on by default but for other ways to authenticate', () => {
+  it('are on by default but for other ways to authenticate and for pools', () => {
     expect(on({})).toEqual(['upstream', 'stdio', 'apikey', 'github', 'compose'])
     expect(on(nothing)).toEqual(['apikey'])
+    expect(on({ ...nothing, ...pools })).toEqual(['postgres', 'redis', 'apikey', 'databases'])
+    expect(on({ ...nothing, redis: true })).toEqual(['redis', 'apikey', 'databases'])
   })
 
   it('are all known whatever is chosen, in the one order of their overlays', () => {
@@ -27,12 +30,15 @@ describe('features', () => {
       expect(Object.keys(featuresOf({ ...nothing, auth }))).toEqual([
         'upstream',
         'stdio',
+        'postgres',
+        'redis',
         'apikey',
         'oauth',
         'jwt',
         'introspection',
         'github',
         'compose',
+        'databases',
       ])
     }
   })

@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type Choice, featuresOf } from '../src/features.js'
+import { featuresOf, type Selection } from '../src/features.js'
 import { finish } from '../src/steps/finish.js'
 
-async function printed(
-  selection: Partial<Record<Choice, string>>,
-  install = true,
-  target = '/w/x',
-) {
+async function printed(selection: Selection, install = true, target = '/w/x') {
   let text = ''
   const plan = {
     ...{ target, name: '@acme/search', features: featuresOf(selection) },
@@ -84,6 +80,23 @@ Client configuration, with that key in the client's environment or in place of t
     )
     expect((await printed({}, false)).words).toContain('  cd x\n  npm install\n  npm run dev\n')
   })
+
+  it.each(['apikey', 'jwt'])('with %s and databases, how to start them', async (auth) => {
+    const { words } = await printed({ auth, postgres: true, redis: true })
+    expect(words).toContain('  docker compose up --wait postgres redis\n  npm run dev\n')
+    expect(words).not.toContain('DATABASE_URL')
+    expect((await printed({ auth, redis: true })).words).toContain('up --wait redis\n')
+  })
+
+  it.each(['apikey', 'jwt'])(
+    'with %s and databases of the user, where to name them',
+    async (auth) => {
+      const { words } = await printed({ auth, postgres: true, redis: true, deploy: 'none' })
+      expect(words).toContain('Set DATABASE_URL and REDIS_URL in .env first.')
+      expect(words).not.toContain('docker')
+      expect((await printed({ auth, deploy: 'none' })).words).not.toContain('Set ')
+    },
+  )
 
   it('without cd where the shell stands in the project', async () => {
     for (const auth of ['apikey', 'jwt']) {

@@ -8,12 +8,19 @@ const values = {
   devKey: 'mcp_dev_test',
   devKeyHash: '5e'.repeat(32),
   devClientSecret: 'client-secret-test',
+  devPassword: 'password-test',
 }
 const nothing = { upstream: false, stdio: false, ci: 'none', deploy: 'none' }
+const pools = { postgres: true, redis: true }
 
 const cases: { auth: string; what: string; features: Features }[] = choices.auth.values.flatMap(
   (auth) => [
-    { auth, what: 'every other feature', features: { ...featuresOf({ auth }), vendor: true } },
+    {
+      auth,
+      what: 'every other feature',
+      features: { ...featuresOf({ auth, ...pools }), vendor: true },
+    },
+    { auth, what: 'the defaults', features: { ...featuresOf({ auth }), vendor: true } },
     {
       auth,
       what: 'no other feature',
@@ -59,5 +66,6 @@ describe.each(cases)('the templates with $auth and $what', ({ features }) => {
     // With jwt the server itself asks nothing of the authorization server.
     if (features.introspection) expect(holding(values.devClientSecret)).toEqual(['.env'])
     expect(env(features.oauth)).toEqual(expect.arrayContaining(holding(values.devClientSecret)))
+    expect(holding(values.devPassword)).toEqual(env(features.postgres))
   })
 })

@@ -52,6 +52,10 @@ if (!hasTmux && !isRequired) {
       press('asks', 'C-u', 'Enter')
       await see('asks', /Add an example tool that calls an HTTP API\? \(Y\/n\)/)
       press('asks', 'n', 'Enter')
+      await see('asks', /Add a PostgreSQL pool and an example tool that queries it\? \(y\/N\)/)
+      press('asks', 'y', 'Enter')
+      await see('asks', /Add a Redis connection and example tools that keep notes\? \(y\/N\)/)
+      press('asks', 'Enter')
       await see(
         'asks',
         /How clients authenticate, with API keys or OAuth tokens: .*\n. apikey\n {2}jwt\n {2}introspection\n {2}apikey\+jwt\n/,
@@ -65,7 +69,9 @@ if (!hasTmux && !isRequired) {
       expect(output).toContain('API keys or OAuth tokens: apikey+jwt\n')
       expect(output).not.toContain('over stdio')
       expect(output).toContain(`cd 'My Server'`)
-      expect(readFileSync(join(place, 'My Server/app.ts'), 'utf8')).toBe('base()\ncompose()\n')
+      expect(readFileSync(join(place, 'My Server/app.ts'), 'utf8')).toBe(
+        'base()\ncompose()\npostgres()\n',
+      )
       expect(readFileSync(join(place, 'My Server/README.md'), 'utf8')).toBe('# my-server\n')
       expect(existsSync(join(place, 'My Server/.github'))).toBe(false)
       expect(existsSync(join(place, 'My Server/keys.ts'))).toBe(true)
@@ -73,11 +79,13 @@ if (!hasTmux && !isRequired) {
     })
 
     it('asks nothing when every flag is given, in whatever order --auth has its parts', async () => {
-      const flags = '--name x --auth jwt+apikey --ci none --deploy none --no-upstream --no-stdio'
-      const place = start('flags', `here ${flags} --no-install --no-git`)
+      const choices = '--name x --auth jwt+apikey --ci none --deploy none'
+      const switches = '--no-upstream --no-stdio --no-postgres --redis'
+      const place = start('flags', `here ${choices} ${switches} --no-install --no-git`)
       const output = await see('flags', 'exit code 0')
       for (const asked of ['?', 'no terminal']) expect(output).not.toContain(asked)
       expect(readFileSync(join(place, 'here/tokens.ts'), 'utf8')).toBe('jwt\n')
+      expect(readFileSync(join(place, 'here/app.ts'), 'utf8')).toBe('base()\nredis()\n')
     })
 
     it('asks again for a directory that cannot be used', async () => {

@@ -1,12 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { generateApiKey } from '@mcp-prod/auth'
-import { featuresOf } from '../../generators/dist/features.js'
-import { renderProject } from '../../generators/dist/render.js'
-import { must, root } from '../support/command.js'
+import { hashApiKey } from '@mcp-prod/auth'
+import { root } from '../support/command.js'
+import { type Project, writeServer } from '../support/project.js'
 
 export interface Contestant {
   name: string
@@ -16,33 +13,22 @@ export interface Contestant {
   process: ChildProcess
 }
 
-const here = fileURLToPath(new URL('.', import.meta.url))
-const work = join(root, 'node_modules', '.cache', 'mcp-prod-bench')
-const key = generateApiKey('bench')
-const entry = { id: key.id, hash: key.hash, principal: 'bench', scopes: [] }
+let project: Project | undefined
 
-/** The generated server with the bench's tools in place of its own, compiled, beside the kit of this clone. */
+/** The generated server with the bench's tools in place of its own. */
 export async function writeGeneratedServer(): Promise<void> {
-  await rm(work, { recursive: true, force: true })
-  const files = await renderProject({
-    name: 'bench',
-    features: { ...featuresOf({}), vendor: false },
-    templates: join(root, 'templates'),
-    values: { devKey: key.key, devKeyHash: key.hash, devClientSecret: '' },
-  })
-  for (const [path, { content }] of files) {
-    await mkdir(dirname(join(work, path)), { recursive: true })
-    await writeFile(join(work, path), content)
-  }
-  await cp(join(here, 'tools.ts'), join(work, 'src/tools/index.ts'))
-  await must('npx', ['tsc', '-p', 'tsconfig.build.json'], work)
+  const tools = await readFile(new URL('tools.ts', import.meta.url), 'utf8')
+  project = await writeServer('bench', {}, { 'src/tools/index.ts': tools })
 }
 
 /** Starts one contestant on a free port and waits until it answers. */
 export async function startContestant(name: string, tools: number): Promise<Contestant> {
+  if (!project) throw new Error('writeGeneratedServer() comes first')
+  const { folder, key } = project
+  const entry = { id: 'dev', hash: hashApiKey(key), principal: 'bench', scopes: [] }
   const port = await freePort()
   const commands: Record<string, [string, string[]]> = {
-    'generated server': [work, ['dist/main.js']],
+    'generated server': [folder, ['dist/main.js']],
     'bare SDK': [root, ['--import', 'tsx', 'test/bench/bare-sdk.ts']],
     'bare Express': [root, ['--import', 'tsx', 'test/bench/bare-express.ts']],
   }
@@ -68,7 +54,7 @@ export async function startContestant(name: string, tools: number): Promise<Cont
   child.stdout.resume()
   const url = `http://127.0.0.1:${port}/mcp`
   await untilListening(port, child)
-  return { name, tools, url, headers: { authorization: `Bearer ${key.key}` }, process: child }
+  return { name, tools, url, headers: { authorization: `Bearer ${key}` }, process: child }
 }
 
 async function freePort(): Promise<number> {

@@ -1,4 +1,5 @@
 import type { Context, Plan } from '../context.js'
+import { knownDatabases } from '../features.js'
 import { changeTo } from '../shell.js'
 
 /** What to type next. Secrets stay in `.env`: what is printed ends in logs and screenshots. */
@@ -14,9 +15,9 @@ function withKey(plan: Plan, prepare: string[]): string {
 For OAuth, first start npm run auth-server in a second terminal, and leave the headers out.`
   return `${plan.name} is ready. Next:
 
-${block(...prepare, 'npm run dev')}
+${block(...prepare, ...databases(plan), 'npm run dev')}
 
-It serves ${urlOf(plan)}. Its development key is MCP_DEV_API_KEY in .env, which git ignores.${plan.features.oauth ? oauth : ''}
+It serves ${urlOf(plan)}. Its development key is MCP_DEV_API_KEY in .env, which git ignores.${plan.features.oauth ? oauth : ''}${ownDatabases(plan)}
 Client configuration, with that key in the client's environment or in place of the variable:`
 }
 
@@ -27,11 +28,26 @@ ${block(...prepare, 'npm run auth-server')}
 
 Then the server:
 
-${block(change, 'npm run dev')}
+${block(change, ...databases(plan), 'npm run dev')}
 
-It serves ${urlOf(plan)}.
+It serves ${urlOf(plan)}.${ownDatabases(plan)}
 Clients find the authorization server by themselves; you sign in in the browser.
 Client configuration:`
+}
+
+const settingOf = { postgres: 'DATABASE_URL', redis: 'REDIS_URL' } as const
+
+/** What starts the databases of compose.yaml. */
+function databases({ features }: Plan): string[] {
+  const used = knownDatabases.filter((name) => features[name])
+  return features.compose && used.length > 0 ? [`docker compose up --wait ${used.join(' ')}`] : []
+}
+
+/** Where there is no compose.yaml, .env must name databases of the user's own. */
+function ownDatabases({ features }: Plan): string {
+  const settings = knownDatabases.filter((name) => features[name]).map((name) => settingOf[name])
+  if (features.compose || settings.length === 0) return ''
+  return `\nSet ${settings.join(' and ')} in .env first.`
 }
 
 function block(...commands: string[]): string {

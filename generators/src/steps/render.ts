@@ -1,14 +1,14 @@
 import type { Context } from '../context.js'
 import { usage } from '../errors.js'
 import { parseObject } from '../json.js'
-import { developmentClient, developmentKey } from '../key.js'
+import { developmentClient, developmentKey, developmentPassword } from '../key.js'
 import { addKit } from '../kit.js'
 import { renderProject } from '../render.js'
 
 /** The files in memory, the kit's packages with them. */
 export async function render(context: Context): Promise<void> {
   const { plan, source, signal } = context
-  const values = { ...developmentKey(), ...developmentClient() }
+  const values = { ...developmentKey(), ...developmentClient(), ...developmentPassword() }
   const { name } = plan
   // Nobody's choice, but templates may have lines for it: whether the kit's packages lie in vendor/.
   const features = { ...plan.features, vendor: source.kit.kind !== 'registry' }

@@ -50,7 +50,8 @@ export const fixtureTemplates: Record<string, string> = {
   'server/_env.hbs':
     'MCP_DEV_API_KEY={{devKey}} # +apikey\nAPI_KEYS=dev:{{devKeyHash}} # +apikey\nCLIENT_SECRET={{devClientSecret}} # +oauth\n',
   'server/README.md.hbs': '# {{name}}\n',
-  'server/app.ts': 'base()\nstdio() // +stdio\ncompose() // +compose\nupstream() // +upstream\n',
+  'server/app.ts':
+    'base()\nstdio() // +stdio\ncompose() // +compose\nupstream() // +upstream\npostgres() // +postgres\nredis() // +redis\n',
   '+apikey/keys.ts': 'apikey\n',
   '+oauth/tokens.ts': 'oauth\n',
   '+oauth/auth-server.ts': 'oauth\n',

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from './logger.js'
-import { routesOf } from './requests.js'
 import type { ServerGroup } from './servers.js'
 import { until } from './wait.js'
 
-/** For answers of work that the signal has stopped, bodies to arrive, connections to end once nothing is in flight. */
+/** For answers of work that the signal has stopped, requests to arrive, connections to end once nothing is in flight. */
 export const LAST_MS = 1_000
 
 export interface DrainTimes {
@@ -23,11 +22,16 @@ export async function drain(
   log: Log,
 ): Promise<boolean> {
   if (servers.listening()) await sleep(graceMs)
-  servers.stopAccepting()
+  await servers.stopAccepting()
+  const closedAt = performance.now()
   const answered = () => {
     endUploads(servers, LAST_MS, log)
-    servers.closeIdle()
-    return servers.requests.inFlight().length === 0
+    // Who was let in just now may still be sending, but not for long.
+    const isLate = performance.now() - closedAt > LAST_MS
+    // To Node 26 a connection is idle that has not sent anything yet.
+    if (isLate || !servers.awaitsFirst()) servers.closeIdle()
+    if (servers.requests.inFlight().length > 0) return false
+    return isLate || !servers.awaitsRequest()
   }
   const inTime = await until(answered, drainTimeoutMs)
   work.abort(new Error('The server is shutting down'))
@@ -35,16 +39,14 @@ export async function drain(
   endUploads(servers, 0, log)
   const cutOff = servers.requests.inFlight()
   if (cutOff.length === 0) return true
-  log('error', 'shutdown: requests cut off', { requests: routesOf(cutOff) })
+  log('error', 'shutdown: requests cut off', servers.requests.report(cutOff))
   return false
 }
 
 /** Who never sends the rest of a body would hold the drain, and no call of his is lost. */
-function endUploads(servers: ServerGroup, limitMs: number, log: Log): void {
-  const ended = servers.requests.endUploads(limitMs)
-  if (ended.length > 0) {
-    log('info', 'shutdown: incomplete requests closed', { requests: routesOf(ended) })
-  }
+function endUploads({ requests }: ServerGroup, limitMs: number, log: Log): void {
+  const ended = requests.endUploads(limitMs)
+  if (ended.length > 0) log('info', 'shutdown: incomplete requests closed', requests.report(ended))
 }
 
 /** Ends what is left once nothing is in flight: streams nobody ended, keep-alive and upgraded connections. */

@@ -13,14 +13,16 @@ export interface HookOptions {
 /** Hooks that run one after the other, the last registered first. */
 export function hookList(kind: 'onDrained' | 'onClose', log: Log) {
   const waiting: { name: string; run: Hook; timeoutMs: number }[] = []
-  let running: string | undefined
+  let running: { name: string; since: number } | undefined
 
   async function runHook(name: string, run: Hook, timeoutMs: number): Promise<boolean> {
     const time = new AbortController()
+    const since = performance.now()
+    running = { name, since }
     try {
       const result = Promise.resolve(time.signal).then(run)
       await withTimeout(result, timeoutMs)
-      log('debug', `shutdown: ${kind} hook done`, { hook: name })
+      log('debug', `shutdown: ${kind} hook done`, { hook: name, tookMs: msSince(since) })
       return true
     } catch (error) {
       log('error', `shutdown: ${kind} hook failed`, { hook: name, error: textOf(error) })
@@ -42,16 +44,19 @@ export function hookList(kind: 'onDrained' | 'onClose', log: Log) {
     async runAll(): Promise<boolean> {
       let ok = true
       for (let hook = waiting.pop(); hook; hook = waiting.pop()) {
-        running = hook.name
         if (!(await runHook(hook.name, hook.run, hook.timeoutMs))) ok = false
       }
       running = undefined
       return ok
     },
-    /** Names of those not finished yet, the running one first. */
-    pending(): string[] {
-      const names = waiting.map(({ name }) => name).reverse()
-      return running === undefined ? names : [running, ...names]
+    /** Those not finished yet, the running one first. */
+    pending(): { name: string; runningMs?: number }[] {
+      const next = waiting.map(({ name }) => ({ name })).reverse()
+      return running ? [{ name: running.name, runningMs: msSince(running.since) }, ...next] : next
     },
   }
+}
+
+function msSince(at: number): number {
+  return Math.round(performance.now() - at)
 }

@@ -1,5 +1,7 @@
 export type { Hook, HookOptions } from './hooks.js'
 export type { Logger } from './logger.js'
 export type { ShutdownOptions } from './options.js'
+export type { Describe } from './report.js'
 export { type IsStream, isEventStreamOfGet } from './requests.js'
-export { createShutdown, type Shutdown } from './shutdown.js'
+export { createShutdown } from './shutdown.js'
+export type { Shutdown } from './types.js'

@@ -4,6 +4,7 @@ import type { Response } from 'express'
 /** The responses that have not ended, in the order of their requests. */
 export function openResponses() {
   const all = new Set<Response>()
+  const addedAt = new WeakMap<Response, number>()
   const bySocket = new WeakMap<Socket, Set<Response>>()
 
   function forget(this: Response) {
@@ -33,10 +34,12 @@ export function openResponses() {
     add(res: Response): boolean {
       if (all.has(res) || res.closed || res.req.socket.closed) return false
       all.add(res)
+      addedAt.set(res, performance.now())
       responsesOn(res.req.socket).add(res)
       res.once('close', forget)
       return true
     },
+    ageMs: (res: Response) => Math.round(performance.now() - (addedAt.get(res) ?? Number.NaN)),
     /** Whether no other response is open on its socket. */
     isAlone: (res: Response) => bySocket.get(res.req.socket)?.size === 1,
   }

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { Logger } from './logger.js'
+import type { Describe } from './report.js'
 import type { IsStream } from './requests.js'
 
 export interface ShutdownOptions {
@@ -7,20 +8,25 @@ export interface ShutdownOptions {
   logger?: Logger
   /**
    * Milliseconds between readiness turning 503 and the listening sockets closing, so that load balancers notice.
-   * Skipped when nothing listens yet. @default 5000
+   * Skipped when nothing listens yet. A preStop sleep waits for the same: take its time off. @default 5000
    */
   graceMs?: number
-  /** Milliseconds that requests in flight may take after the grace. @default 20000 */
+  /** Milliseconds that requests in flight may take after the grace. @default 18000 */
   drainTimeoutMs?: number
-  /** Milliseconds from the signal to the forced end. At least `graceMs + drainTimeoutMs + 1000`. @default 30000 */
+  /** Milliseconds from the signal to the forced end. At least `graceMs + drainTimeoutMs + 1000`. @default 28000 */
   deadlineMs?: number
-  /** Signals that `listen()` handles. @default ['SIGTERM', 'SIGINT'] */
+  /** Signals that `listen()` handles. Add SIGUSR2 for nodemon. @default ['SIGTERM', 'SIGINT'] */
   signals?: NodeJS.Signals[]
   /**
    * Whether an open request is a stream that has no end of its own: it is not waited for. Asked during the
    * drain only. @default a GET that is being answered with `text/event-stream`
    */
   isStream?: IsStream
+  /**
+   * What the log says of a request that was cut off or still ran at the deadline, besides its route and age: a request
+   * id, a tool. Nothing secret. @default nothing
+   */
+  describe?: Describe
   /** Ends the process; called last, with stdout and stderr flushed. @default process.exit */
   exit?: (code: number) => void
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Request, Response } from 'express'
 import { openResponses } from './open.js'
+import { type Describe, reporter } from './report.js'
 import { watchUploads } from './uploads.js'
 
 export type IsStream = (req: Request, res: Response) => boolean
@@ -8,7 +9,7 @@ export type IsStream = (req: Request, res: Response) => boolean
 export type Requests = ReturnType<typeof trackRequests>
 
 /** The requests that are being answered. */
-export function trackRequests(isStream: IsStream) {
+export function trackRequests(isStream: IsStream, describe: Describe) {
   const open = openResponses()
   const sayClose = closeSayer()
   const uploads = watchUploads()
@@ -46,6 +47,9 @@ export function trackRequests(isStream: IsStream) {
     },
     /** What the drain waits for: everything open but streams and overdue uploads. */
     inFlight: () => [...open.all].filter(isWaitedFor),
+    /** How many connections have a request that is open. */
+    connections: () => new Set(Array.from(open.all, ({ req }) => req.socket)).size,
+    report: reporter(describe, open.ageMs),
     /** Whether bytes of an answer that has ended are still on their way. */
     flushing: () => [...open.all].some((res) => res.writableEnded && !res.writableFinished),
   }
@@ -66,12 +70,4 @@ function closeSayer() {
 export function isEventStreamOfGet(req: Request, res: Response): boolean {
   if (req.method !== 'GET' || !res.headersSent) return false
   return /^text\/event-stream\b/i.test(String(res.getHeader('Content-Type')))
-}
-
-/** For the log: twenty at most, and without the query, which can hold what a log must not. */
-export function routesOf(responses: Response[]): string[] {
-  // Without Express there is no originalUrl.
-  return responses
-    .slice(0, 20)
-    .map(({ req }) => `${req.method} ${(req.originalUrl ?? req.url).split('?', 1)[0]}`)
 }

@@ -1,10 +1,13 @@
 import { constants } from 'node:os'
 
 /**
- * `tsx watch` and `node --watch` pass on what the terminal has already sent, and supervisors send SIGTERM and SIGINT
- * together: one wish, two signals.
+ * npm, `tsx watch` and `node --watch` pass on what the terminal has already sent, and supervisors send SIGTERM and SIGINT
+ * together: one wish, two signals. A container at its CPU limit stands still for up to 100 ms between them.
  */
-const SAME_WISH_MS = 50
+const SAME_WISH_MS = 300
+
+/** Marks the handlers of `early`, which may come from another copy of this package. */
+export const EARLY: unique symbol = Symbol.for('@mcp-prod/shutdown/early')
 
 /** Handles `signals` until the returned function is called. */
 export function onSignals(
@@ -25,7 +28,16 @@ export function onSignals(
   }
 
   for (const signal of signals) process.on(signal, onSignal)
+  removeEarly()
   return () => {
     for (const signal of signals) process.off(signal, onSignal)
+  }
+}
+
+function removeEarly(): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const listener of process.listeners(signal)) {
+      if (EARLY in listener) process.off(signal, listener)
+    }
   }
 }

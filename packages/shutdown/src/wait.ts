@@ -1,13 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
 const STEP_MS = 20
 /** How long a reader of stdout or stderr may take nothing at all before the rest is given up. */
 const STALLED_MS = 2000
 
-/** Looks every 20 ms whether `done`, for at most `timeoutMs`; resolves with what it saw last. */
+/**
+ * Looks every 20 ms whether `done`, for at most `timeoutMs`; resolves with what it saw last. It looks right after the
+ * event loop has read from the sockets, so that what has arrived is known before something is closed.
+ */
 export async function until(done: () => boolean, timeoutMs: number): Promise<boolean> {
   const endsAt = performance.now() + timeoutMs
   for (;;) {
+    await setImmediate()
     if (done()) return true
     const leftMs = endsAt - performance.now()
     if (leftMs <= 0) return false

@@ -1,6 +1,7 @@
 import { Console } from 'node:console'
 import { createLogger } from '@mcp-prod/logging'
 import { handleProcessErrors } from '@mcp-prod/recovery'
+import { withDeadline } from '@mcp-prod/resilience'
 import { createToolServer } from '@mcp-prod/tools'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { loadDevelopmentEnv, orExit, readSharedConfig } from './config.js'
@@ -19,7 +20,7 @@ const logger = createLogger({
   version,
   stream: process.stderr,
 })
-const { services, close } = createServices(config)
+const { services, close } = createServices(config, { logger })
 const stopping = new AbortController()
 
 const connection = serveStdio(
@@ -29,6 +30,7 @@ const connection = serveStdio(
     services,
     logger,
     signal: stopping.signal,
+    budget: withDeadline,
     dangerouslyIgnoreScopes: true,
   }),
   { onerror: (error) => logger.warn('stdio connection', { error }) },

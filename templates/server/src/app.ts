@@ -3,6 +3,7 @@ import { addLogFields, type Logger, requestLog } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
+import { requestDeadline, withDeadline } from '@mcp-prod/resilience'
 import { type Call, callsOf, jsonBody } from '@mcp-prod/rpc'
 import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
@@ -37,6 +38,8 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       logger,
       signal: shutdown.signal,
       onCall: metrics.observeTool,
+      onAbandoned: metrics.observeAbandoned,
+      budget: withDeadline,
       listOnlyCallable: config.LIST_ONLY_CALLABLE,
     }),
     {
@@ -79,6 +82,7 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       onRefused: (_req, refusal) => addLogFields({ refusal }),
     }),
     jsonBody({ maxBytes: config.MAX_BODY }),
+    requestDeadline({ maxMs: config.REQUEST_TIMEOUT }),
     authorize((call) => toolOf(call)?.scopes ?? [], {
       scopes: endpointScopes,
       resourceMetadataUrl: auth.resource.metadataUrl, // +oauth

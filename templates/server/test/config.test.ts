@@ -1,7 +1,13 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readConfig, settings } from '../src/config.js'
 import { required } from './support/credentials.js'
+
+const certificate = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n'
+const privateKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
 
 it('explains every setting in .env.example, with its default', () => {
   const example = new Map(
@@ -27,6 +33,7 @@ describe('a start is refused', () => {
     ['OAUTH_CLIENT_SECRET', { OAUTH_CLIENT_SECRET: '' }, 'is not set'], // +introspection
     ['OAUTH_JWKS', { OAUTH_JWKS: '{"keys":[{"kty":"oct","k":"aGk"}]}' }, 'public'], // +jwt
     ['TLS_KEY', { TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'is not set'],
+    ['TLS_KEY', { TLS_CERT: certificate, TLS_KEY: privateKey }, 'does not fit TLS_CERT'],
     ['TLS_CERT', { TLS_CERT: 'cert.pem' }, 'PEM'],
     ['TLS_CERT', { TLS_CERT: '-----BEGIN PRIVATE KEY-----' }, 'private key'],
     ['PORT', { PORT: '80 80' }, 'whole number'],

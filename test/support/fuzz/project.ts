@@ -22,6 +22,7 @@ export async function writeProject(
       devKey: secrets.key,
       devKeyHash: hashApiKey(secrets.key),
       devClientSecret: secrets.clientSecret,
+      devPassword: 'made-anew-each-time',
     },
   })
   for (const [path, { content }] of files) {

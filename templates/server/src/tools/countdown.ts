@@ -9,9 +9,9 @@ export const countdown = defineTool({
   description:
     'Waits some seconds, telling each one that passes. For trying out progress and cancellation.',
   annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
-  input: z.object({ seconds: z.int().min(1).max(20).describe('how long to wait') }),
+  input: z.object({ seconds: z.int().min(1).max(10).describe('how long to wait') }),
   output: z.object({ waitedSeconds: z.int() }),
-  timeoutMs: 25_000,
+  timeoutMs: 12_000,
   async run({ seconds }, { signal, progress }) {
     for (let passed = 1; passed <= seconds; passed++) {
       await sleep(1000, undefined, { signal })

@@ -17,13 +17,17 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   // The canonical URI names the port, so it must be known before there is a server.
   const url = new URL(`http://localhost:${port}/mcp`)
   const access = await credentials(url.href)
+  // Nobody listens there: the tests that need PostgreSQL bring their own. // +postgres
+  access.env.DATABASE_URL ??= 'postgres://127.0.0.1:1/none' // +postgres
+  // Nobody listens there: the tests that need Redis bring their own. // +redis
+  access.env.REDIS_URL ??= 'redis://127.0.0.1:1' // +redis
   const config = readConfig({ ...access.env, ...env })
   const logs = new PassThrough()
   const lines: string[] = []
   logs.on('data', (chunk) => lines.push(String(chunk)))
   const logger = createLogger({ level: 'debug', stream: logs })
   const metrics = createMetrics({ tools: tools.map((tool) => tool.name), runtime: false })
-  const { services } = createServices(config)
+  const { services, close } = createServices(config, { logger, metrics })
   const shutdown = createShutdown({ logger })
   const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
   const server = createServer(app)
@@ -45,6 +49,7 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
       access.close()
       server.closeAllConnections()
       server.close()
+      await close()
     },
   }
 }

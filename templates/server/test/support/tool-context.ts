@@ -1,14 +1,20 @@
-import type { ToolContext } from '@mcp-prod/tools'
+import type { ToolContext, ToolServices } from '@mcp-prod/tools'
 
 const ignore = () => {}
 
 /** What a tool is given, for testing it alone; override what the test is about. */
-export function toolContext(overrides: Partial<ToolContext> = {}): ToolContext {
+export function toolContext({
+  services,
+  ...overrides
+}: Partial<Omit<ToolContext, 'services'>> & {
+  services?: Partial<ToolServices>
+} = {}): ToolContext {
   return {
     signal: new AbortController().signal,
     log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     principal: { id: 'tester', clientId: 'test', scopes: [] },
-    services: {} as ToolContext['services'],
+    // Those that the tool under test needs.
+    services: { ...services } as ToolServices,
     progress: async () => {},
     ...overrides,
   }

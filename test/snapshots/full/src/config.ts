@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { parseClientCertificates } from '@mcp-prod/auth'
 import {
   byteSize,
@@ -49,8 +50,11 @@ export const settings = {
   IP_LIMIT_PER_MINUTE: integer({ min: 1, default: 600 }),
   PRINCIPAL_LIMIT_PER_MINUTE: integer({ min: 1, default: 300 }),
 
+  REQUEST_TIMEOUT: duration({ min: '1ms', max: '1h', default: '15s' }),
+  STARTUP_TIMEOUT: duration({ max: '1h', default: '60s' }),
+  EVENT_LOOP_KILL: duration({ max: '1h', default: '60s' }),
   SHUTDOWN_GRACE: duration({ max: '1h', default: '5s' }),
-  SHUTDOWN_DRAIN: duration({ max: '1h', default: '20s' }),
+  SHUTDOWN_DRAIN: duration({ max: '1h', default: '18s' }),
 }
 
 export type Config = ReturnType<typeof readConfig>
@@ -126,7 +130,23 @@ function checkTogether(config: Partial<Record<keyof typeof settings, unknown>>):
       problem: `is not set, but ${name} is`,
       remedy: `set ${other} too, or ${other}_FILE to the path of a file that holds it`,
     }))
+  const { TLS_CERT: cert, TLS_KEY: key } = config
+  const mismatch = cert && key ? mismatchOf(String(cert), String(key)) : undefined
+  if (mismatch) faults.push(mismatch)
   if (faults.length > 0) throw new ConfigError(faults)
+}
+
+function mismatchOf(cert: string, key: string) {
+  try {
+    createSecureContext({ cert, key })
+    return undefined
+  } catch (error) {
+    return {
+      name: 'TLS_KEY' as const,
+      problem: `does not fit TLS_CERT (${(error as Error).message})`,
+      remedy: 'give the key that the certificate was made for, and the whole chain in TLS_CERT',
+    }
+  }
 }
 
 function items(text: string): string[] {

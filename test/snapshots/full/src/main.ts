@@ -2,18 +2,19 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { printConfig } from '@mcp-prod/config'
-import { createLogger } from '@mcp-prod/logging'
-import { createMetrics } from '@mcp-prod/metrics'
-import { handleProcessErrors } from '@mcp-prod/recovery'
+import { createLogger, type Logger, requestIdOf } from '@mcp-prod/logging'
+import { createMetrics, type Metrics } from '@mcp-prod/metrics'
+import { handleProcessErrors, watchEventLoop } from '@mcp-prod/recovery'
+import { waitFor } from '@mcp-prod/resilience'
 import { callsOf } from '@mcp-prod/rpc'
 import { certificateOf, createServer } from '@mcp-prod/security'
-import { createShutdown } from '@mcp-prod/shutdown'
+import { createShutdown, type Shutdown } from '@mcp-prod/shutdown'
 import { createAdmin } from './admin.js'
 import { createApp } from './app.js'
 import { type Config, loadDevelopmentEnv, orExit, readConfig, settings, tlsOf } from './config.js'
 import { name, version } from './identity.js'
 import { watchSettings } from './reload.js'
-import { createServices } from './services.js'
+import { createServices, dependencies } from './services.js'
 import { tools } from './tools/index.js'
 
 loadDevelopmentEnv()
@@ -21,10 +22,7 @@ if (process.argv.includes('--print-config')) {
   process.stdout.write(`${printConfig(settings)}\n`)
   orExit(readConfig)
 } else {
-  await main(orExit(readConfig))
-}
-
-async function main(config: Config) {
+  const config = orExit(readConfig)
   const logger = createLogger({ level: config.LOG_LEVEL, service: name, version })
   const shutdown = createShutdown({
     logger,
@@ -33,14 +31,48 @@ async function main(config: Config) {
     // What is left for hooks and open sockets.
     deadlineMs: config.SHUTDOWN_GRACE + config.SHUTDOWN_DRAIN + 5_000,
     isStream: (req) => req.method === 'GET' || callsOf(req)[0]?.method === 'subscriptions/listen',
+    // Whom a shutdown cut off.
+    describe: (req) => ({
+      requestId: requestIdOf(req),
+      calls: callsOf(req)
+        .slice(0, 10)
+        .map(({ method, name }) => `${method} ${name ?? ''}`.slice(0, 100)),
+    }),
   })
   // First of all, so that a signal or an error during start-up ends the process in order too.
   shutdown.onClose('logger', () => logger.flush())
   shutdown.listen()
-  const metrics = createMetrics({ name, version, tools: tools.map((tool) => tool.name) })
+  const metrics = createMetrics({
+    name,
+    version,
+    tools: tools.map((tool) => tool.name),
+    dependencies,
+  })
   handleProcessErrors({ logger, stop: shutdown.stop, onError: metrics.observeProcessError })
+  watchEventLoop({
+    logger,
+    service: name,
+    version,
+    killAfterMs: config.EVENT_LOOP_KILL,
+    onBlocked: ({ durationMs }) => metrics.observeEventLoopBlocked(durationMs),
+  })
+  await start(config, { logger, metrics, shutdown }).catch((error: Error) => {
+    // A signal during the start is no fault of it.
+    if (shutdown.draining) return
+    for (const problem of error.message.split('\n')) logger.error('cannot start', { problem })
+    logger.debug('cannot start', { error })
+    return shutdown.stop('cannot start', 1)
+  })
+}
 
-  const { services, checks, close } = createServices(config)
+interface Parts {
+  logger: Logger
+  metrics: Metrics
+  shutdown: Shutdown
+}
+
+async function start(config: Config, { logger, metrics, shutdown }: Parts) {
+  const { services, checks, needed, close } = createServices(config, { logger, metrics })
   shutdown.onClose('services', close)
   const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
   shutdown.onDrained('mcp streams', () => mcp.close())
@@ -56,6 +88,12 @@ async function main(config: Config) {
   shutdown.addServer(admin, { last: true })
   shutdown.addServer(server)
   const adminUrl = await listen(admin, 'ADMIN_PORT', config.ADMIN_HOST, config.ADMIN_PORT)
+  // A database may start after its clients: probes say `starting` until it is there, for so long.
+  await waitFor(needed, {
+    timeoutMs: config.STARTUP_TIMEOUT,
+    signal: shutdown.signal,
+    onRetry: ({ name, error }) => logger.warn('not there yet, trying again', { name, error }),
+  })
   const url = await listen(server, 'PORT', config.HOST, config.PORT)
   const watch = watchSettings({ config, logger, auth, server })
   shutdown.onClose('settings', () => watch.close())

@@ -1,4 +1,7 @@
 import type { Check } from '@mcp-prod/health'
+import type { Logger } from '@mcp-prod/logging'
+import type { Metrics } from '@mcp-prod/metrics'
+import type { PolicyEvent } from '@mcp-prod/resilience'
 import type { SharedConfig } from './config.js'
 import { createWeather, type Weather } from './upstream/weather.js'
 
@@ -12,9 +15,22 @@ declare module '@mcp-prod/tools' {
   interface ToolServices extends Services {}
 }
 
+export interface ServiceParts {
+  logger: Logger
+  /** Missing over stdio, where nobody scrapes. */
+  metrics?: Metrics
+}
+
+/** What calls are counted of: the names of the policies below. */
+export const dependencies: readonly string[] = [
+  // Any other name is counted as `other`.
+  'weather',
+]
+
 /** Opens what the tools need, each with a check for the probes and a way to close it. */
-export function createServices(config: SharedConfig) {
-  const weather = createWeather(config.WEATHER_URL, { timeoutMs: config.WEATHER_TIMEOUT })
+export function createServices(config: SharedConfig, parts: ServiceParts) {
+  const onEvent = watcher(parts)
+  const weather = createWeather(config, onEvent)
   const services: Services = {
     // What was opened above.
     weather,
@@ -23,8 +39,24 @@ export function createServices(config: SharedConfig) {
     // /ready fails with a critical check; one that is not critical only shows.
     weather: { run: weather.check, critical: false },
   }
-  async function close() {
-    // Drain pools here; what needs longer than five seconds is cut off.
+  /** What must answer before the server is ready; it is waited for at the start. */
+  const needed: Record<string, (signal: AbortSignal) => unknown> = {
+    // By its name in the log.
   }
-  return { services, checks, close }
+  async function close() {
+    // In the reverse order of the opening; what needs longer than five seconds is cut off.
+    await weather.close()
+  }
+  return { services, checks, needed, close }
+}
+
+/** Counts what a dependency's policy does, and tells when its breaker opens and closes. */
+export function watcher({ logger, metrics }: ServiceParts): (event: PolicyEvent) => void {
+  return (event) => {
+    metrics?.observeDependency(event)
+    if (event.type !== 'state') return
+    const { policy: dependency, state } = event
+    if (state === 'open') logger.warn('breaker opened: calls fail at once', { dependency })
+    else logger.info(`breaker ${state}`, { dependency })
+  }
 }

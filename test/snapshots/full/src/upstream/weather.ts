@@ -1,7 +1,6 @@
+import { currentRequestId } from '@mcp-prod/logging'
+import { httpClient, type PolicyEvent } from '@mcp-prod/resilience'
 import { z } from 'zod'
-
-const MAX_ANSWER_BYTES = 64 * 1024
-const FAILURE_REMEMBERED_MS = 30_000
 
 const answer = z.object({
   current: z.object({ time: z.string(), temperature_2m: z.number(), wind_speed_10m: z.number() }),
@@ -13,68 +12,62 @@ export interface CurrentWeather {
   windKmh: number
 }
 
-export interface Weather {
-  /** @throws UpstreamError when the service does not answer well in time. */
-  current(
-    place: { latitude: number; longitude: number },
-    signal: AbortSignal,
-  ): Promise<CurrentWeather>
-  /** Fails for half a minute after a failed call. It sends nothing itself, so probes are no load upstream. */
-  check(): void
-}
+export type Weather = ReturnType<typeof createWeather>
 
 /** The weather service could not be used; its message is for the log. */
 export class UpstreamError extends Error {
   override name = 'UpstreamError'
 }
 
-/** A client of the Open-Meteo forecast API, or of what speaks like it at `baseUrl`. */
-export function createWeather(baseUrl: string | URL, options: { timeoutMs: number }): Weather {
-  const { timeoutMs } = options
-  let failure: { error: UpstreamError; at: number } | undefined
-
-  async function current(place: { latitude: number; longitude: number }, signal: AbortSignal) {
-    const url = new URL('v1/forecast', baseUrl)
-    url.searchParams.set('latitude', String(place.latitude))
-    url.searchParams.set('longitude', String(place.longitude))
-    url.searchParams.set('current', 'temperature_2m,wind_speed_10m')
-    try {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-      const response = await fetch(url, { signal: deadline, redirect: 'error' })
-      const body = await readAtMost(response, MAX_ANSWER_BYTES)
-      if (!response.ok) throw new UpstreamError(`weather answered ${response.status}`)
-      const { current } = answer.parse(JSON.parse(body))
-      failure = undefined
-      return {
-        time: current.time,
-        temperatureC: current.temperature_2m,
-        windKmh: current.wind_speed_10m,
-      }
-    } catch (cause) {
-      const error =
-        cause instanceof UpstreamError ? cause : new UpstreamError('weather call failed', { cause })
-      // A caller who went away says nothing about the service.
-      if (!signal.aborted) failure = { error, at: Date.now() }
-      throw error
-    }
-  }
-
-  function check() {
-    if (failure && Date.now() - failure.at < FAILURE_REMEMBERED_MS) throw failure.error
-  }
-
-  return { current, check }
+export interface WeatherSettings {
+  WEATHER_URL: string | URL
+  /** Milliseconds for a whole call, retries included. */
+  WEATHER_TIMEOUT: number
 }
 
-/** Reads a body to its end, whatever the status, so that the connection can be used again. */
-async function readAtMost(response: Response, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder()
-  let bytes = 0
-  let text = ''
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes) throw new UpstreamError(`weather answered more than ${maxBytes} bytes`)
-    text += decoder.decode(chunk, { stream: true })
+/**
+ * A client of the Open-Meteo forecast API, or of what speaks like it: pooled and bounded connections, retries for what
+ * passes, and a breaker, so that a service that is gone costs nothing.
+ */
+export function createWeather(
+  { WEATHER_URL: baseUrl, WEATHER_TIMEOUT: totalMs }: WeatherSettings,
+  onEvent?: (event: PolicyEvent) => void,
+) {
+  const http = httpClient('weather', {
+    baseUrl,
+    timeout: { totalMs, attemptMs: Math.ceil(totalMs / 2) },
+    maxResponseBytes: 64 * 1024,
+    headers: () => ({ 'X-Request-Id': currentRequestId() }),
+    ...(onEvent && { onEvent }),
+  })
+
+  return {
+    /** @throws UpstreamError when the service does not answer well in time. */
+    async current(
+      place: { latitude: number; longitude: number },
+      signal: AbortSignal,
+    ): Promise<CurrentWeather> {
+      const query = new URLSearchParams({
+        latitude: String(place.latitude),
+        longitude: String(place.longitude),
+        current: 'temperature_2m,wind_speed_10m',
+      })
+      try {
+        const response = await http.request(`v1/forecast?${query}`, { signal })
+        if (response.status !== 200) throw new UpstreamError(`weather answered ${response.status}`)
+        const { current } = answer.parse(response.json())
+        return {
+          time: current.time,
+          temperatureC: current.temperature_2m,
+          windKmh: current.wind_speed_10m,
+        }
+      } catch (cause) {
+        if (cause instanceof UpstreamError) throw cause
+        throw new UpstreamError('weather call failed', { cause })
+      }
+    },
+    /** Fails while the breaker is open. It sends nothing itself, so probes are no load upstream. */
+    check: () => http.check(),
+    close: () => http.close(),
   }
-  return text + decoder.decode()
 }

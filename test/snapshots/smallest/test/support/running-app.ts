@@ -23,7 +23,7 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   logs.on('data', (chunk) => lines.push(String(chunk)))
   const logger = createLogger({ level: 'debug', stream: logs })
   const metrics = createMetrics({ tools: tools.map((tool) => tool.name), runtime: false })
-  const { services } = createServices(config)
+  const { services, close } = createServices(config, { logger, metrics })
   const shutdown = createShutdown({ logger })
   const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
   const server = createServer(app)
@@ -45,6 +45,7 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
       access.close()
       server.closeAllConnections()
       server.close()
+      await close()
     },
   }
 }

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { type Principal, type ToolContext, ToolError } from '@mcp-prod/tools'
+import { z } from 'zod'
+import { type Redis, RedisError } from './redis.js'
+
+export const noteName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/)
+  .describe('lower-case letters, digits, _ . and -, such as shopping-list')
+
+const MAX_NOTES = 100
+const KEPT_SECONDS = 7 * 24 * 60 * 60
+
+/** In one step at the server, so that calls at the same time cannot pass the bound together. */
+const WRITE = `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 1`
+
+/** Each caller's own notes, forgotten a week after the last one was written. */
+export const notes = {
+  /** @returns false when the caller has as many notes as one may have. */
+  async write(redis: Redis, owner: Principal | undefined, name: string, text: string) {
+    const words = [keyOf(owner), name, text, MAX_NOTES, KEPT_SECONDS]
+    return (await redis.use((client) => client.eval(WRITE, 1, ...words))) === 1
+  },
+  /** @returns null when there is none of this name. */
+  async read(redis: Redis, owner: Principal | undefined, name: string) {
+    return redis.use((client) => client.hget(keyOf(owner), name))
+  },
+}
+
+/** Whatever a caller is called, the key is a hash: no name reaches into another one's notes. */
+function keyOf(owner: Principal | undefined): string {
+  const identity = JSON.stringify(owner ? [owner.tenant ?? null, owner.id] : 'stdio')
+  return `notes:${createHash('sha256').update(identity).digest('hex')}`
+}
+
+/** What a tool tells its caller while Redis is away. */
+export async function whileRedisAnswers<T>(log: ToolContext['log'], work: () => Promise<T>) {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof RedisError)) throw error
+    log.warn('notes failed', { reason: error.message })
+    throw new ToolError('Notes are not available; try again in a minute')
+  }
+}

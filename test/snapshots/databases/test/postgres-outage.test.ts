@@ -1,0 +1,156 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { createLogger } from '@mcp-prod/logging'
+import { createMetrics } from '@mcp-prod/metrics'
+import { createServer } from '@mcp-prod/security'
+import pg from 'pg'
+import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { createAdmin } from '../src/admin.js'
+import { readConfig } from '../src/config.js'
+import { DatabaseError } from '../src/postgres-query.js'
+import { createServices } from '../src/services.js'
+import { findArticles } from '../src/tools/find-articles.js'
+import { required } from './support/credentials.js'
+import { openedPostgres, patience } from './support/opened-postgres.js'
+import { ask, postgresServer } from './support/postgres-server.js'
+import { toolContext } from './support/tool-context.js'
+
+// A server of its own, whatever TEST_DATABASE_URL says: another one could not be stopped.
+const database = await postgresServer({ max_connections: '12' })
+const url = database?.url ?? ''
+afterAll(() => database?.close())
+
+const unavailable = 'The database is not available; try again in a minute'
+let server: Awaited<ReturnType<typeof serverWith>>
+
+async function serverWith(databaseUrl: string) {
+  const stream = new PassThrough()
+  const lines: string[] = []
+  stream.on('data', (chunk) => lines.push(String(chunk)))
+  const logger = createLogger({ level: 'debug', stream })
+  const metrics = createMetrics({ runtime: false })
+  const config = readConfig({
+    ...required,
+    DATABASE_URL: databaseUrl,
+    DATABASE_POOL_MAX: '2',
+    DATABASE_ACQUIRE_TIMEOUT: '2s',
+    DATABASE_STATEMENT_TIMEOUT: '1s',
+  })
+  const { services, checks, close } = createServices(config, { logger, metrics })
+  const { postgres = { run: () => {} } } = checks
+  const parts = { checks: { postgres }, logger, metrics, blockedBy: () => undefined, hosts: [] }
+  const admin = createServer(createAdmin(parts))
+  admin.listen(0, '127.0.0.1')
+  await once(admin, 'listening')
+  const ready = `http://127.0.0.1:${(admin.address() as AddressInfo).port}/ready`
+  return {
+    find: async () => findArticles.run({ text: 'lamp', limit: 10 }, toolContext({ services })),
+    readyIs: (status: number) =>
+      expect
+        .poll(async () => (await fetch(ready)).status, { timeout: 15_000, interval: 300 })
+        .toBe(status),
+    answer: async () => (await fetch(ready)).text(),
+    logs: async () => {
+      await logger.flush()
+      return lines.join('')
+    },
+    async close() {
+      admin.closeAllConnections()
+      admin.close()
+      await close()
+    },
+  }
+}
+
+beforeEach(async () => {
+  server = await serverWith(url)
+})
+afterEach(() => server.close())
+
+const works = async () => expect(await server.find()).toMatchObject({ articles: { length: 3 } })
+
+describe.skipIf(!database)('the server goes on', { timeout: 60_000 }, () => {
+  it('while PostgreSQL is down, says so at once, and finds it again', async () => {
+    await works()
+    await server.readyIs(200)
+    await database?.stop()
+    await expect(server.find()).rejects.toThrow(unavailable)
+    await server.readyIs(503)
+    expect(await server.logs()).toContain('database connection lost')
+    await database?.start()
+    await server.readyIs(200)
+    await works()
+  })
+
+  it('while PostgreSQL does not answer, bounded by its timeouts, and finds it again', async () => {
+    await works()
+    await database?.pause()
+    const started = performance.now()
+    const calls = Array.from({ length: 10 }, () => server.find().catch((error: Error) => error))
+    for (const outcome of await Promise.all(calls)) {
+      expect(outcome).toMatchObject({ message: unavailable })
+    }
+    // Two seconds for a connection, and two for an answer.
+    expect(performance.now() - started).toBeLessThan(12_000)
+    await server.readyIs(503)
+    database?.resume()
+    await server.readyIs(200)
+    await works()
+  })
+
+  it('while others hold every connection of PostgreSQL', async () => {
+    const others: pg.Client[] = []
+    const leave = () => Promise.all(others.splice(0).map((client) => client.end()))
+    onTestFinished(async () => void (await leave()))
+    const openAnother = async () => {
+      const client = new pg.Client({ connectionString: url })
+      client.on('error', () => {})
+      await client.connect().then(
+        () => others.push(client),
+        () => {},
+      )
+      return others.length
+    }
+    await expect.poll(openAnother, { timeout: 30_000, interval: 20 }).toBe(12)
+    await expect(server.find()).rejects.toThrow(unavailable)
+    await server.readyIs(503)
+    await leave()
+    await server.readyIs(200)
+    await works()
+  })
+
+  it('when PostgreSQL ends in the middle of a query', async () => {
+    const one = openedPostgres({ DATABASE_URL: url, DATABASE_STATEMENT_TIMEOUT: '1h' })
+    const running = one.query('select pg_sleep(75)', [], patience()).catch((error) => error)
+    const isRunning = "select pid from pg_stat_activity where query = 'select pg_sleep(75)'"
+    await expect.poll(async () => (await ask(url, isRunning)).length, { timeout: 10_000 }).toBe(1)
+    await database?.stop()
+    expect(await running).toBeInstanceOf(DatabaseError)
+    await database?.start()
+    expect(await one.query('select 1 as one', [], patience())).toEqual([{ one: 1 }])
+    await one.close()
+  })
+
+  it('when PostgreSQL comes after it', async () => {
+    await database?.stop()
+    await server.readyIs(503)
+    await database?.start()
+    await server.readyIs(200)
+    await works()
+  })
+})
+
+describe.skipIf(!database)('a password', () => {
+  it('is in no log and no answer, right or wrong', async () => {
+    const wrong = new URL(url)
+    wrong.password = 'hunter2'
+    const locked = await serverWith(wrong.href)
+    await expect(locked.find()).rejects.toThrow(unavailable)
+    await locked.readyIs(503)
+    const told = (await locked.answer()) + (await locked.logs()) + (await server.logs())
+    expect(told).toContain('password authentication failed')
+    for (const secret of ['hunter2', database?.password ?? '']) expect(told).not.toContain(secret)
+    await locked.close()
+  })
+})
