@@ -78,7 +78,10 @@ it('a disk that fills up and is freed: calls are answered, the log goes on and t
   const dropped = told.reduce((sum, line) => sum + Number(line.dropped), 0)
   const access = read.filter(({ message }) => message === 'request').length
   expect(access).toBeGreaterThanOrEqual(20)
-  expect(access + dropped).toBe(70)
+  // Node does not tell of the line that was cut.
+  const cut = lines.length - read.length
+  expect(access + dropped).toBeLessThanOrEqual(70)
+  expect(access + dropped).toBeGreaterThanOrEqual(70 - cut)
   await stopServer(server)
   expectCleanLog(server)
 })

@@ -168,6 +168,6 @@ describe('in a container of 256 MiB, from a caller with a key', () => {
     await expect.poll(again, { timeout: 10_000 }).toBe(true)
     // The one that was started: none has been killed for its memory.
     await stopServer(server)
-    expectCleanLog(server)
+    expectCleanLog(server, ({ message, status }) => message === 'request' && status === 503)
   })
 })

@@ -24,19 +24,39 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   let waitingChars = 0
   let dropped = 0
   let blocked = false
+  /** Whether a write failed, on a full disk perhaps: the file may end in the middle of a line. */
+  let torn = false
   /** Lines taken, and lines the stream is done with: it finishes them in order. */
   let taken = 0
   let done = 0
   const flushes: { upTo: number; resolve: () => void }[] = []
   guard(stream)
 
-  function hand(chunk: string, lines: number): void {
+  /** @param lost how many the chunk says were dropped before it: again to be told, if it is lost itself. */
+  function hand(chunk: string, lines: number, lost = 0): void {
+    const failed = () => {
+      dropped += lines + lost
+      torn = true
+    }
+    const text = torn ? `\n${chunk}` : chunk
+    torn = false
     try {
-      const full = !stream.write(chunk, () => settle(lines))
+      const full = !stream.write(text, (error) => {
+        if (error) failed()
+        settle(lines)
+      })
       blocked = full && unfinished()
     } catch {
+      failed()
       settle(lines)
     }
+  }
+
+  /** What was lost, told as soon as there is hope that it arrives. */
+  function takeDropped(): { line: string; lost: number } {
+    const lost = dropped
+    dropped = 0
+    return { line: lost > 0 ? droppedLine(lost) : '', lost }
   }
 
   const unfinished = () => done + waiting.length < taken
@@ -51,15 +71,10 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
 
   function handWaiting(): void {
     const lines = waiting
-    const lost = dropped
+    const { line, lost } = takeDropped()
     waiting = []
     waitingChars = 0
-    dropped = 0
-    if (lost > 0) {
-      lines.push(droppedLine(lost))
-      taken++
-    }
-    hand(lines.join(''), lines.length)
+    hand(lines.join('') + line, lines.length, lost)
   }
 
   return {
@@ -68,7 +83,8 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
         waiting = []
       } else if (!blocked) {
         taken++
-        hand(line, 1)
+        const { line: told, lost } = takeDropped()
+        hand(told + line, 1, lost)
       } else if (waitingChars + line.length > MAX_WAITING_CHARS) {
         dropped++
       } else {

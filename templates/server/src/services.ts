@@ -47,9 +47,9 @@ export function createServices(config: SharedConfig, parts: ServiceParts) {
     // /ready fails with a critical check; one that is not critical only shows.
     weather: { run: weather.check, critical: false }, // +upstream
     // Critical, as most tools need it. If some are of use without it: critical: false, and not in `needed`. // +postgres
-    postgres: { run: postgres.check }, // +postgres
+    postgres: { run: postgres.check, timeoutMs: 1_000 }, // +postgres
     // Critical too; where Redis is only a cache: critical: false, and not in `needed`. // +redis
-    redis: { run: redis.check }, // +redis
+    redis: { run: redis.check, timeoutMs: 1_000 }, // +redis
   }
   /** What must answer before the server is ready; it is waited for at the start. */
   const needed: Record<string, (signal: AbortSignal) => unknown> = {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.js'
 import { caller, type Era } from './calls.js'
+import type { Outcome } from './judge.js'
 import { openLine } from './line.js'
-import { type Moment, moments, type Outcome, tlsMoments } from './moments.js'
+import { type Moment, moments, tlsMoments } from './moments.js'
 import { type Ended, isOpen, startServer } from './server.js'
 
 export interface Project {

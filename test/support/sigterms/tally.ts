@@ -1,4 +1,4 @@
-import type { Verdict } from './moments.js'
+import type { Verdict } from './judge.js'
 import type { Round } from './round.js'
 
 const FAILURES: Verdict[] = ['reset', 'truncated', 'wrong']

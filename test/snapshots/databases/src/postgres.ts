@@ -71,8 +71,7 @@ export function createPostgres(config: PostgresConfig, { logger, metrics }: Serv
   /** Goes through the pool like a call, unless all of it is at work: being busy is not being down. */
   async function check(signal: AbortSignal) {
     const hasRoom = pool.totalCount < max || pool.idleCount > pool.waitingCount
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(CHECK_MS)])
-    await (hasRoom ? query : ask)('select 1', [], soon)
+    await (hasRoom ? query : ask)('select 1', [], signal)
   }
 
   /** Waits for the queries under way, but not for ever, and cuts off the rest. */

@@ -40,9 +40,9 @@ export function createServices(config: SharedConfig, parts: ServiceParts) {
   const checks: Record<string, Check> = {
     // /ready fails with a critical check; one that is not critical only shows.
     // Critical, as most tools need it. If some are of use without it: critical: false, and not in `needed`.
-    postgres: { run: postgres.check },
+    postgres: { run: postgres.check, timeoutMs: 1_000 },
     // Critical too; where Redis is only a cache: critical: false, and not in `needed`.
-    redis: { run: redis.check },
+    redis: { run: redis.check, timeoutMs: 1_000 },
   }
   /** What must answer before the server is ready; it is waited for at the start. */
   const needed: Record<string, (signal: AbortSignal) => unknown> = {
