@@ -27,7 +27,12 @@ export async function writeServer(
     name,
     features: { ...featuresOf(selection), vendor: false },
     templates: join(root, 'templates'),
-    values: { devKey: key, devKeyHash: hash, devClientSecret: 'made-anew', devPassword: 'made-anew' },
+    values: {
+      devKey: key,
+      devKeyHash: hash,
+      devClientSecret: 'made-anew',
+      devPassword: 'made-anew',
+    },
   })
   const contents = [...files].map(([path, { content }]) => [path, content] as const)
   for (const [path, content] of [...contents, ...Object.entries(extra)]) {

@@ -34,6 +34,8 @@ export async function drain(
     return isLate || !servers.awaitsRequest()
   }
   const inTime = await until(answered, drainTimeoutMs)
+  const late = servers.requests.inFlight()
+  if (late.length > 0) log('warn', 'shutdown: requests stopped', servers.requests.report(late))
   work.abort(new Error('The server is shutting down'))
   if (inTime || (await until(answered, LAST_MS))) return true
   endUploads(servers, 0, log)

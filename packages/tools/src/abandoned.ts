@@ -3,6 +3,9 @@ import type { Logger } from './types.js'
 /** Milliseconds that work may go on after its call has ended, before it counts as abandoned. */
 export const ABANDONED_AFTER_MS = 1000
 
+/** So many principals at least it takes to use up the runs that may be abandoned. */
+const PRINCIPALS = 4
+
 /** A run that outlived its call: begun to count, or at last at an end. */
 export interface AbandonedEvent {
   tool: string
@@ -11,10 +14,10 @@ export interface AbandonedEvent {
 }
 
 export interface Abandoned {
-  /** Whether so many runs still go on that no further one may begin. */
-  isFull(): boolean
+  /** Whether so many runs still go on, of all callers or of this one, that no further one may begin. */
+  isFull(principal: string | undefined): boolean
   /** Looks after the work of a call that has ended; what it yields is dropped. */
-  watch(work: Promise<unknown>, startedAt: number): void
+  watch(work: Promise<unknown>, startedAt: number, principal: string | undefined): void
 }
 
 /** Counts the runs of one tool that nobody waits for any more and that have not ended, such as those that ignore their signal. */
@@ -25,9 +28,20 @@ export function abandonedRuns(
   onAbandoned: (event: AbandonedEvent) => void,
 ): Abandoned {
   let running = 0
+  // With tiny budgets one caller could otherwise close a tool for all.
+  const most = Math.ceil(maxAbandoned / PRINCIPALS)
+  const runningOf = new Map<string, number>()
 
-  function tell(ended: boolean): void {
-    running += ended ? -1 : 1
+  function count(step: 1 | -1, principal: string | undefined): void {
+    running += step
+    if (principal === undefined) return
+    const left = (runningOf.get(principal) ?? 0) + step
+    if (left > 0) runningOf.set(principal, left)
+    else runningOf.delete(principal)
+  }
+
+  function tell(ended: boolean, principal: string | undefined): void {
+    count(ended ? -1 : 1, principal)
     try {
       onAbandoned({ tool, ended })
     } catch (error) {
@@ -36,18 +50,18 @@ export function abandonedRuns(
     }
   }
 
-  function watch(work: Promise<unknown>, startedAt: number): void {
+  function watch(work: Promise<unknown>, startedAt: number, principal: string | undefined): void {
     let counted = false
     const ranMs = () => Math.round(performance.now() - startedAt)
     const timer = setTimeout(() => {
       counted = true
-      tell(false)
+      tell(false, principal)
       logger.warn('tool still runs though its call has ended', { ranMs: ranMs(), running })
     }, ABANDONED_AFTER_MS).unref()
     function settle(): void {
       clearTimeout(timer)
       if (!counted) return
-      tell(true)
+      tell(true, principal)
       logger.info('abandoned tool run ended', { ranMs: ranMs(), running })
     }
     work.then(settle, (error) => {
@@ -56,5 +70,10 @@ export function abandonedRuns(
     })
   }
 
-  return { isFull: () => running >= maxAbandoned, watch }
+  function isFull(principal: string | undefined): boolean {
+    const own = principal === undefined ? 0 : (runningOf.get(principal) ?? 0)
+    return running >= maxAbandoned || own >= most
+  }
+
+  return { isFull, watch }
 }

@@ -82,7 +82,7 @@ async function attempt(
     })
     return { outcome: 'denied', error }
   }
-  if (environment.abandoned.isFull()) {
+  if (environment.abandoned.isFull(principal?.id)) {
     const text = `Tool ${tool.name} is not available: earlier calls of it have not ended; try again later`
     return { outcome: 'overloaded', result: errorResult(text) }
   }

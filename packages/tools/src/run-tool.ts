@@ -46,7 +46,7 @@ export function runTool(
         shutdown: limits.shutdown,
         shuttingDown: limits.isShuttingDown(),
       },
-      (working) => abandoned.watch(working, started),
+      (working) => abandoned.watch(working, started, principal?.id),
     )
   return budget ? withinBudget(budget, tool.timeoutMs, runFor) : runFor(tool.timeoutMs)
 }

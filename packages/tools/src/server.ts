@@ -47,7 +47,10 @@ export interface ToolServerOptions {
    * @default none
    */
   onAbandoned?: (event: AbandonedEvent) => void
-  /** Runs of one tool that may be abandoned at a time; while there are so many, its calls are refused. @default 100 */
+  /**
+   * Runs of one tool that may be abandoned at a time, a quarter of them of one principal; while there are so many,
+   * its calls are refused. @default 100
+   */
   maxAbandoned?: number
   /** Runs tools without looking at scopes: for stdio, where the caller owns the process. @default false */
   dangerouslyIgnoreScopes?: boolean

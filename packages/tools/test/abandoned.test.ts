@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/client'
 import { InMemoryTransport } from '@modelcontextprotocol/server'
+import type { Request } from 'express'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { abandonedRuns } from '../src/abandoned.js'
@@ -108,7 +109,8 @@ describe('work that outlives its call', () => {
     })
     const seen: AbandonedEvent[] = []
     const { url, events } = await serve([tool, other], {
-      maxAbandoned: 2,
+      // Two of one principal.
+      maxAbandoned: 8,
       onAbandoned: (event) => {
         seen.push(event)
         throw new Error('watchers may fail')
@@ -135,6 +137,27 @@ describe('work that outlives its call', () => {
     ends[2]?.resolve('in time')
     await call
     ends[1]?.resolve('late')
+  })
+
+  it('closes the tool to the principal whose calls they are, and to no other', async () => {
+    const { tool, ends } = stubborn()
+    const seen: AbandonedEvent[] = []
+    const authOf = ({ headers }: Request) => {
+      const clientId = String(headers['x-client'])
+      return { token: '[redacted]', clientId, scopes: [], extra: { principal: clientId } }
+    }
+    const onAbandoned = (event: AbandonedEvent) => seen.push(event)
+    const { url, events } = await serve([tool], { maxAbandoned: 4, onAbandoned }, [], { authOf })
+    const [greedy, honest] = await Promise.all(
+      ['greedy', 'honest'].map((client) => connect(url, 'auto', { 'x-client': client })),
+    )
+    await greedy?.callTool({ name: 'stubborn' })
+    await vi.waitFor(() => expect(seen).toHaveLength(1), 10_000)
+    await greedy?.callTool({ name: 'stubborn' })
+    expect(events.at(-1)?.outcome).toBe('overloaded')
+    await honest?.callTool({ name: 'stubborn' })
+    expect(events.at(-1)?.outcome).toBe('timeout')
+    for (const { resolve } of ends) resolve('late')
   })
 
   it('does not hold the process up while it waits to be counted', () => {

@@ -3,11 +3,13 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { expect, it } from 'vitest'
+import { required } from './support/credentials.js'
 
 const info = { name: 'test', version: '1.0.0' }
 const server = {
   command: process.execPath,
   args: ['--import', 'tsx', 'src/stdio.ts'],
+  env: required,
   stderr: 'ignore' as const,
 }
 

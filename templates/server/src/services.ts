@@ -54,8 +54,8 @@ export function createServices(config: SharedConfig, parts: ServiceParts) {
   /** What must answer before the server is ready; it is waited for at the start. */
   const needed: Record<string, (signal: AbortSignal) => unknown> = {
     // By its name in the log.
-    postgres: postgres.check, // +postgres
-    redis: redis.check, // +redis
+    'postgres (DATABASE_URL)': postgres.check, // +postgres
+    'redis (REDIS_URL)': redis.check, // +redis
   }
   async function close() {
     // In the reverse order of the opening; what needs longer than five seconds is cut off.

@@ -3,12 +3,27 @@ import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { connect } from './support/clients.js'
 import { credentials, required } from './support/credentials.js'
+import { testDatabase } from './support/postgres-server.js' // +postgres
+import { testRedis } from './support/redis-server.js' // +redis
+
+const database = await testDatabase() // +postgres
+const redis = await testRedis() // +redis
+const missing: boolean[] = [
+  // What it does not start without, and is not here.
+  !database, // +postgres
+  !redis, // +redis
+]
+const complete = it.skipIf(missing.includes(true))
 
 let access: Awaited<ReturnType<typeof credentials>>
 beforeAll(async () => {
   access = await credentials()
 })
-afterAll(() => access.close())
+afterAll(async () => {
+  access.close()
+  await database?.close() // +postgres
+  await redis?.close() // +redis
+})
 const started: ChildProcess[] = []
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL')
@@ -40,9 +55,11 @@ function run(env: NodeJS.ProcessEnv) {
   return { child, exited, listening }
 }
 
-it('answers the call in flight after SIGTERM, turns unready and exits with 0', async () => {
+complete('answers the call in flight after SIGTERM, turns unready and exits with 0', async () => {
   const { child, exited, listening } = run({
     ...access.env,
+    DATABASE_URL: database?.url, // +postgres
+    REDIS_URL: redis?.url, // +redis
     PORT: '0',
     ADMIN_PORT: '0',
     SHUTDOWN_GRACE: '500ms',

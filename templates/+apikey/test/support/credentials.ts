@@ -15,5 +15,7 @@ export async function credentials(_resource?: string) {
 
 /** Settings without which no start is possible, with values that will do. */
 export const required: Record<string, string> = {
+  DATABASE_URL: 'postgres://127.0.0.1:1/none', // +postgres
+  REDIS_URL: 'redis://127.0.0.1:1', // +redis
   API_KEYS: JSON.stringify([{ id: 'a', hash: '0'.repeat(64), principal: 'a', scopes: [] }]),
 }

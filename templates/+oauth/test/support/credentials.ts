@@ -51,5 +51,7 @@ export const required: Record<string, string> = {
   OAUTH_ISSUER: 'https://issuer.example',
   OAUTH_CLIENT_ID: 'mcp-server', // +introspection
   OAUTH_CLIENT_SECRET: 'secret', // +introspection
+  DATABASE_URL: 'postgres://127.0.0.1:1/none', // +postgres
+  REDIS_URL: 'redis://127.0.0.1:1', // +redis
   API_KEYS: JSON.stringify([{ id: 'a', hash: '0'.repeat(64), principal: 'a', scopes: [] }]), // +apikey
 }

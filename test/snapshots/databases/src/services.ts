@@ -47,8 +47,8 @@ export function createServices(config: SharedConfig, parts: ServiceParts) {
   /** What must answer before the server is ready; it is waited for at the start. */
   const needed: Record<string, (signal: AbortSignal) => unknown> = {
     // By its name in the log.
-    postgres: postgres.check,
-    redis: redis.check,
+    'postgres (DATABASE_URL)': postgres.check,
+    'redis (REDIS_URL)': redis.check,
   }
   async function close() {
     // In the reverse order of the opening; what needs longer than five seconds is cut off.

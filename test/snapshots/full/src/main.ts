@@ -5,7 +5,7 @@ import { printConfig } from '@mcp-prod/config'
 import { createLogger, type Logger, requestIdOf } from '@mcp-prod/logging'
 import { createMetrics, type Metrics } from '@mcp-prod/metrics'
 import { handleProcessErrors, watchEventLoop } from '@mcp-prod/recovery'
-import { waitFor } from '@mcp-prod/resilience'
+import { NotReadyError, waitFor } from '@mcp-prod/resilience'
 import { callsOf } from '@mcp-prod/rpc'
 import { certificateOf, createServer } from '@mcp-prod/security'
 import { createShutdown, type Shutdown } from '@mcp-prod/shutdown'
@@ -59,7 +59,8 @@ if (process.argv.includes('--print-config')) {
   await start(config, { logger, metrics, shutdown }).catch((error: Error) => {
     // A signal during the start is no fault of it.
     if (shutdown.draining) return
-    for (const problem of error.message.split('\n')) logger.error('cannot start', { problem })
+    const problems = error instanceof NotReadyError ? error.faults : [error.message]
+    for (const problem of problems) logger.error('cannot start', { problem })
     logger.debug('cannot start', { error })
     return shutdown.stop('cannot start', 1)
   })
@@ -92,7 +93,11 @@ async function start(config: Config, { logger, metrics, shutdown }: Parts) {
   await waitFor(needed, {
     timeoutMs: config.STARTUP_TIMEOUT,
     signal: shutdown.signal,
-    onRetry: ({ name, error }) => logger.warn('not there yet, trying again', { name, error }),
+    onRetry({ name, error, attempt }) {
+      // The first ones are those of a client that is still connecting.
+      const level = attempt < 3 ? 'debug' : 'warn'
+      logger[level]('not there yet, trying again', { name, reason: (error as Error).message })
+    },
   })
   const url = await listen(server, 'PORT', config.HOST, config.PORT)
   const watch = watchSettings({ config, logger, auth, server })
