@@ -61,11 +61,14 @@ export function createPostgres(config: PostgresConfig, { logger, metrics }: Serv
     return pool
   }
 
+  // Not pg_cancel_backend: a statement that has not quite begun would miss it. The connection is closed anyway.
   async function cancel(client: pg.PoolClient) {
     const { processID } = client as pg.PoolClient & { processID: number }
-    await control.query('select pg_cancel_backend($1)', [processID]).catch(({ message }: Error) => {
-      logger.debug('a statement was not cancelled and runs into its timeout', { reason: message })
-    })
+    await control
+      .query('select pg_terminate_backend($1)', [processID])
+      .catch(({ message }: Error) => {
+        logger.debug('a statement was not cancelled and runs into its timeout', { reason: message })
+      })
   }
 
   /** Goes through the pool like a call, unless all of it is at work: being busy is not being down. */
