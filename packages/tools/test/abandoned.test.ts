@@ -167,11 +167,11 @@ describe('work that outlives its call', () => {
       const logger = { debug() {}, info() {}, warn: vi.fn(), error() {} }
       const onAbandoned = vi.fn()
       const runs = abandonedRuns('t', 1, logger, onAbandoned)
-      runs.watch(new Promise(() => {}), performance.now())
+      runs.watch(new Promise(() => {}), performance.now(), undefined)
       expect(unref.mock.results[0]?.value.hasRef()).toBe(false)
-      expect(runs.isFull()).toBe(false)
+      expect(runs.isFull(undefined)).toBe(false)
       vi.advanceTimersByTime(1000)
-      expect(runs.isFull()).toBe(true)
+      expect(runs.isFull(undefined)).toBe(true)
       expect(onAbandoned).toHaveBeenCalledWith({ tool: 't', ended: false })
     } finally {
       vi.useRealTimers()
