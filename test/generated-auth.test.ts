@@ -16,7 +16,7 @@ const variants = [
   { auth: 'jwt', flags: smallest, absent: ['src/keys.ts', 'src/introspection.ts', 'keys.json'] },
   {
     auth: 'introspection',
-    flags: [...smallest, '--postgres', '--redis'],
+    flags: [...smallest, '--postgres', '--redis', '--tracing'],
     absent: ['src/keys.ts', 'src/jwt.ts', 'keys.json'],
   },
   { auth: 'apikey+jwt', flags: [], absent: ['src/introspection.ts'] },

@@ -15,6 +15,7 @@ const beside: Record<string, Selection> = {
   jwt: { ...variants.smallest, auth: 'jwt' },
   introspection: { ...variants.smallest, auth: 'introspection', deploy: 'compose' },
   'apikey+jwt': { ...variants.smallest, auth: 'apikey+jwt' },
+  tracing: { ...variants.smallest, tracing: true },
   databases: { ...variants.smallest, deploy: 'compose', ci: 'github', postgres: true, redis: true },
 }
 

@@ -1,12 +1,40 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+// What measures times or counts what a restart loses; beside another file it would count what that one costs.
+const alone = ['rolling-restart', 'sigterms', 'faults-*', 'monitoring-live', 'fuzz'].map(
+  (name) => `${name}.test.ts`,
+)
+const common = {
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+}
+
 // What spans packages; each package has its own tests beside it.
 export default defineConfig({
   test: {
-    root: fileURLToPath(new URL('.', import.meta.url)),
-    include: ['*.test.ts'],
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'together',
+          include: ['*.test.ts'],
+          exclude: alone,
+          // Mostly they wait: for npm, for processes that start, for time.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'alone',
+          include: alone,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })

@@ -7,6 +7,7 @@ export const switches = {
   stdio: { about: 'the same tools over stdio, for local clients', default: true },
   postgres: { about: 'a PostgreSQL pool and an example tool that queries it', default: false },
   redis: { about: 'a Redis connection and example tools that keep notes', default: false },
+  tracing: { about: 'OpenTelemetry traces, exported by OTLP', default: false },
 } as const
 
 /**

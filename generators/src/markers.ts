@@ -5,6 +5,24 @@ const marker = new RegExp(
   String.raw`^([^\n]*?)(?:^|[ \t]+)(?:\/\/|#|<!--)[ \t]+(${feature}(?:[ \t]+${feature})*)[ \t]*(?:-->)?[ \t]*(\r?\n?)$`,
 )
 
+const wholeFile = new RegExp(String.raw`^(?:\/\/|#|<!--)[ \t]+(${feature})[ \t]*(?:-->)?\r?\n`)
+
+/** The text without the marker of its first line, if that line is nothing else; undefined when the feature is off. */
+export function applyFileMarker(
+  text: string,
+  features: Features,
+  where: string,
+): string | undefined {
+  const [line, name = ''] = wholeFile.exec(text) ?? []
+  if (line === undefined) return text
+  known(name.slice(1), features, `${where}:1`)
+  return features[name.slice(1)] ? text.slice(line.length) : undefined
+}
+
+function known(name: string, features: Features, where: string): void {
+  if (!Object.hasOwn(features, name)) throw new Error(`${where}: marker +${name} names no feature`)
+}
+
 /**
  * Keeps or drops the lines that end in a marker such as `// +stdio`. A line with several features is kept when
  * all of them are on. Blank lines that meet where a line was dropped become one. A text without a marker comes
@@ -20,8 +38,7 @@ export function applyMarkers(text: string, features: Features, where: string): s
     const found = marker.exec(line)
     if (found) {
       const names = (found[2] ?? '').split(/[ \t]+/).map((name) => name.slice(1))
-      const unknown = names.find((name) => !Object.hasOwn(features, name))
-      if (unknown) throw new Error(`${where}:${index + 1}: marker +${unknown} names no feature`)
+      for (const name of names) known(name, features, `${where}:${index + 1}`)
       dropped = !names.every((name) => features[name])
       if (!dropped) output.push(`${found[1]?.trimEnd()}${found[3]}`)
       else while (blankAt(output.length - 1) && blankAt(output.length - 2)) output.pop()

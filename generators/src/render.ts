@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path'
 import Handlebars from 'handlebars'
 import type { Features } from './features.js'
 import { formatJson, mergeJson, parseObject } from './json.js'
-import { applyMarkers } from './markers.js'
+import { applyFileMarker, applyMarkers } from './markers.js'
 
 interface ProjectFile {
   content: Buffer
@@ -28,7 +28,8 @@ export interface RenderOptions {
 const ignored = new Set(['node_modules', '.DS_Store'])
 
 /**
- * The whole project in memory, from templates: overlays, line markers, JSON merged as data, values in `*.hbs`.
+ * The whole project in memory, from templates: overlays, line markers, JSON merged as data, values in `*.hbs`. A file
+ * whose first line is a marker and nothing else stays only with that feature.
  *
  * @throws Error naming the template for an unknown feature or value, and for a file npm would not pack.
  */
@@ -44,6 +45,7 @@ export async function renderProject(options: RenderOptions): Promise<Files> {
       const path = outputPath(source)
       const bytes = await readFile(join(templates, layer, source))
       const content = renderFile(bytes, source, where, features, data)
+      if (content === undefined) continue
       const below = files.get(path)?.content
       const merged =
         below && path.endsWith('.json')
@@ -99,12 +101,14 @@ function renderFile(
   where: string,
   features: Features,
   data: object,
-): Buffer {
+): Buffer | undefined {
   if (bytes.includes(0)) return bytes
   const text = bytes.toString()
   // Not UTF-8, so not a text that markers could stand in.
   if (!Buffer.from(text).equals(bytes)) return bytes
-  const kept = applyMarkers(text, features, where)
+  const whole = applyFileMarker(text, features, where)
+  if (whole === undefined) return undefined
+  const kept = applyMarkers(whole, features, where)
   if (!source.endsWith('.hbs')) return Buffer.from(kept)
   try {
     return Buffer.from(Handlebars.compile(kept, { noEscape: true, strict: true })(data))

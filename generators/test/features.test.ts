@@ -18,7 +18,7 @@ describe('features', () => {
     expect(on({ ...nothing, auth })).toEqual(expected)
   })
 
-  it('are on by default but for other ways to authenticate and for pools', () => {
+  it('are on by default but for other ways to authenticate, for pools and traces', () => {
     expect(on({})).toEqual(['upstream', 'stdio', 'apikey', 'github', 'compose'])
     expect(on(nothing)).toEqual(['apikey'])
     expect(on({ ...nothing, ...pools })).toEqual(['postgres', 'redis', 'apikey', 'databases'])
@@ -32,6 +32,7 @@ describe('features', () => {
         'stdio',
         'postgres',
         'redis',
+        'tracing',
         'apikey',
         'oauth',
         'jwt',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { applyMarkers } from '../src/markers.js'
+import { applyFileMarker, applyMarkers } from '../src/markers.js'
 
 const features = { stdio: true, redis: false, 'http-2': true }
 const apply = (text: string) => applyMarkers(text, features, 'x.ts')
@@ -51,5 +51,25 @@ describe('line markers', () => {
   it('refuses a feature nobody knows, and one that only every object has', () => {
     expect(() => apply('a\nb // +stdoi\n')).toThrow('x.ts:2: marker +stdoi names no feature')
     expect(() => apply('b // +constructor\n')).toThrow('names no feature')
+  })
+})
+
+describe('a marker as the whole first line', () => {
+  const file = (text: string) => applyFileMarker(text, features, 'x.ts')
+
+  it.each([
+    ['// +stdio\na()\n', 'a()\n'],
+    ['# +stdio\r\na: 1\n', 'a: 1\n'],
+    ['<!-- +stdio -->\ntext\n', 'text\n'],
+    ['// +redis\na()\n', undefined],
+    ['a()\n// +redis\n', 'a()\n// +redis\n'],
+    ['a() // +redis\n', 'a() // +redis\n'],
+    ['', ''],
+  ])('keeps or drops the file: %j becomes %j', (text, expected) => {
+    expect(file(text)).toBe(expected)
+  })
+
+  it('refuses a feature nobody knows', () => {
+    expect(() => file('// +stdoi\na\n')).toThrow('x.ts:1: marker +stdoi names no feature')
   })
 })

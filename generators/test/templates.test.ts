@@ -18,7 +18,7 @@ const cases: { auth: string; what: string; features: Features }[] = choices.auth
     {
       auth,
       what: 'every other feature',
-      features: { ...featuresOf({ auth, ...pools }), vendor: true },
+      features: { ...featuresOf({ auth, ...pools, tracing: true }), vendor: true },
     },
     { auth, what: 'the defaults', features: { ...featuresOf({ auth }), vendor: true } },
     {

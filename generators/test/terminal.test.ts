@@ -56,6 +56,8 @@ if (!hasTmux && !isRequired) {
       press('asks', 'y', 'Enter')
       await see('asks', /Add a Redis connection and example tools that keep notes\? \(y\/N\)/)
       press('asks', 'Enter')
+      await see('asks', /Add OpenTelemetry traces, exported by OTLP\? \(y\/N\)/)
+      press('asks', 'Enter')
       await see(
         'asks',
         /How clients authenticate, with API keys or OAuth tokens: .*\n. apikey\n {2}jwt\n {2}introspection\n {2}apikey\+jwt\n/,
@@ -80,7 +82,7 @@ if (!hasTmux && !isRequired) {
 
     it('asks nothing when every flag is given, in whatever order --auth has its parts', async () => {
       const choices = '--name x --auth jwt+apikey --ci none --deploy none'
-      const switches = '--no-upstream --no-stdio --no-postgres --redis'
+      const switches = '--no-upstream --no-stdio --no-postgres --redis --no-tracing'
       const place = start('flags', `here ${choices} ${switches} --no-install --no-git`)
       const output = await see('flags', 'exit code 0')
       for (const asked of ['?', 'no terminal']) expect(output).not.toContain(asked)

@@ -25,8 +25,6 @@ export async function writeGeneratedServer(): Promise<void> {
 export async function startContestant(name: string, tools: number): Promise<Contestant> {
   if (!project) throw new Error('writeGeneratedServer() comes first')
   const { folder, key } = project
-  const entry = { id: 'dev', hash: hashApiKey(key), principal: 'bench', scopes: [] }
-  const port = await freePort()
   const commands: Record<string, [string, string[]]> = {
     'generated server': [folder, ['dist/main.js']],
     'bare SDK': [root, ['--import', 'tsx', 'test/bench/bare-sdk.ts']],
@@ -34,6 +32,22 @@ export async function startContestant(name: string, tools: number): Promise<Cont
   }
   const [cwd, args] = commands[name] ?? []
   if (!cwd || !args) throw new Error(`no contestant is named ${name}`)
+  return startProcess(name, { cwd, args, key, tools })
+}
+
+interface Start {
+  cwd: string
+  args: string[]
+  key: string
+  tools: number
+  env?: NodeJS.ProcessEnv
+}
+
+/** Starts a server of the bench's tools on a free port, with a key that may call them, and waits until it answers. */
+export async function startProcess(name: string, start: Start): Promise<Contestant> {
+  const { cwd, args, key, tools, env = {} } = start
+  const entry = { id: 'dev', hash: hashApiKey(key), principal: 'bench', scopes: [] }
+  const port = await freePort()
   const child = spawn(process.execPath, args, {
     cwd,
     env: {
@@ -47,6 +61,7 @@ export async function startContestant(name: string, tools: number): Promise<Cont
       IP_LIMIT_PER_MINUTE: '1000000000',
       PRINCIPAL_LIMIT_PER_MINUTE: '1000000000',
       SHUTDOWN_GRACE: '0s',
+      ...env,
     },
     // A pipe that is read, as a container's log is.
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -13,12 +13,12 @@ export interface Project {
 
 /**
  * Writes a generated server beside the packages of this clone, so that nothing has to be installed, and compiles it.
- * `extra` are files laid over it, by their path.
+ * `extra` are files laid over it by their path, or what to make of the file that is there.
  */
 export async function writeServer(
   name: string,
   selection: Selection = {},
-  extra: Record<string, string> = {},
+  extra: Record<string, string | ((text: string) => string)> = {},
 ): Promise<Project> {
   const folder = join(root, 'node_modules', '.cache', `mcp-prod-${name}`)
   await rm(folder, { recursive: true, force: true })
@@ -34,8 +34,11 @@ export async function writeServer(
       devPassword: 'made-anew',
     },
   })
-  const contents = [...files].map(([path, { content }]) => [path, content] as const)
-  for (const [path, content] of [...contents, ...Object.entries(extra)]) {
+  const contents = new Map([...files].map(([path, { content }]) => [path, content.toString()]))
+  for (const [path, change] of Object.entries(extra)) {
+    contents.set(path, typeof change === 'string' ? change : change(contents.get(path) ?? ''))
+  }
+  for (const [path, content] of contents) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await writeFile(join(folder, path), content)
   }

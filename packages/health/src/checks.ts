@@ -32,8 +32,12 @@ export interface ChecksOptions {
   onChange?: (name: string, status: CheckStatus, error?: unknown) => void
 }
 
-/** Runs every check, at most once per `cacheMs` however many probes ask. Never rejects. */
-export type Checks = () => Promise<ChecksReport>
+export interface Checks {
+  /** Runs every check, at most once per `cacheMs` however many probes ask. Never rejects. */
+  (): Promise<ChecksReport>
+  /** What was found last, without looking again; undefined before anybody asked. */
+  latest(): ChecksReport | undefined
+}
 
 /**
  * Names the dependencies that the probes look at. All run at once, each within its own time. A check that
@@ -50,7 +54,8 @@ export function dependencyChecks(
   const runners = Object.entries(checks).map(
     ([name, check]) => [name, runner(name, check, onChange)] as const,
   )
-  let latest: Promise<ChecksReport> | undefined
+  let running: Promise<ChecksReport> | undefined
+  let found: ChecksReport | undefined
   let expiresAt = 0
 
   async function runAll(): Promise<ChecksReport> {
@@ -58,20 +63,22 @@ export function dependencyChecks(
       runners.map(async ([name, run]) => [name, await run()] as const),
     )
     expiresAt = performance.now() + cacheMs
-    return {
+    found = {
       ok: entries.every(([, report]) => !report.critical || report.status === 'up'),
       checks: Object.fromEntries(entries),
     }
+    return found
   }
 
-  return function checkDependencies() {
-    if (!latest || performance.now() >= expiresAt) {
+  function checkDependencies() {
+    if (!running || performance.now() >= expiresAt) {
       // Probes that arrive meanwhile share this run.
       expiresAt = Number.POSITIVE_INFINITY
-      latest = runAll()
+      running = runAll()
     }
-    return latest
+    return running
   }
+  return Object.assign(checkDependencies, { latest: () => found })
 }
 
 function runner(name: string, check: Check, onChange: ChecksOptions['onChange']) {

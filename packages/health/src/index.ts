@@ -9,3 +9,4 @@ export {
 } from './checks.js'
 export { type LiveOptions, live } from './live.js'
 export { type ReadyOptions, ready } from './ready.js'
+export { startup } from './startup.js'

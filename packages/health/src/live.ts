@@ -7,19 +7,20 @@ export interface LiveOptions {
 }
 
 /**
- * Liveness: 200 while the process can answer at all. Dependencies are reported (`degraded`), never a reason to
- * fail: a restart would not mend them, and restarting every healthy pod makes an outage worse.
+ * Liveness: 200 while the process can answer at all. It never looks at a dependency: a restart would not mend one,
+ * restarting every healthy pod makes an outage worse, and a check that hangs would outlast the probe. What others
+ * found of them last, readiness or a scrape, is shown (`degraded`).
  */
 export function live(checks?: Checks, options: LiveOptions = {}): RequestHandler {
   const { detail = true } = options
 
-  return async function liveMiddleware(_req, res) {
-    const report = await checks?.()
-    const degraded = report && Object.values(report.checks).some((check) => check.status !== 'up')
+  return function liveMiddleware(_req, res) {
+    const found = checks?.latest()
+    const degraded = found && Object.values(found.checks).some((check) => check.status !== 'up')
     res.set('Cache-Control', 'no-store').json({
       status: degraded ? 'degraded' : 'ok',
       uptimeSeconds: Math.round(process.uptime()),
-      ...(detail && report && { checks: report.checks }),
+      ...(detail && found && { checks: found.checks }),
     })
   }
 }

@@ -9,6 +9,7 @@ import {
   live,
   type ReadyOptions,
   ready,
+  startup,
 } from '../src/index.js'
 
 interface ProbeBody {
@@ -21,10 +22,16 @@ afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-async function serve(checks: Record<string, Check>, options: ChecksOptions & ReadyOptions = {}) {
+interface ServeOptions extends ChecksOptions, ReadyOptions {
+  isStarted?: () => boolean
+}
+
+async function serve(checks: Record<string, Check>, options: ServeOptions = {}) {
+  const { isStarted = () => true } = options
   const app = express()
   const report = dependencyChecks(checks, options)
   app.get('/health', live(report, options))
+  app.get('/startup', startup(isStarted))
   app.get('/ready', ready(report, options))
   const server = app.listen(0, '127.0.0.1')
   closers.push(() => server.close())
@@ -117,20 +124,68 @@ describe('ready', () => {
 })
 
 describe('live', () => {
-  it('stays 200 and reports degraded while everything it depends on is down', async () => {
-    const get = await serve({ db: { run: () => Promise.reject(new Error('gone')) } })
+  it('answers at once that the process works while a dependency hangs, which it never looks at', async () => {
+    const run = vi.fn(never)
+    const get = await serve({ db: { run } })
+    const { status, body, headers } = await get('/health')
+    expect(status).toBe(200)
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(body).toEqual({ status: 'ok', uptimeSeconds: expect.any(Number) })
+    expect(run).not.toHaveBeenCalled()
+  })
+
+  it('stays 200 and shows what readiness found last', async () => {
+    const run = vi.fn(() => Promise.reject(new Error('gone')))
+    const get = await serve({ db: { run } })
+    expect((await get('/ready')).status).toBe(503)
     const { status, body } = await get('/health')
     expect(status).toBe(200)
     expect(body).toMatchObject({ status: 'degraded', checks: { db: { status: 'down' } } })
+    expect(run).toHaveBeenCalledOnce()
+  })
+})
+
+describe('startup', () => {
+  it('answers 503 until the server has started, and 200 from then on', async () => {
+    let started = false
+    const isStarted = vi.fn(() => started)
+    const get = await serve({}, { isStarted })
+    for (let i = 0; i < 2; i++) {
+      const { status, body, headers } = await get('/startup')
+      expect(status).toBe(503)
+      expect(headers.get('cache-control')).toBe('no-store')
+      expect(body).toEqual({ status: 'starting' })
+    }
+    started = true
+    expect(await get('/startup')).toMatchObject({ status: 200, body: { status: 'started' } })
+    started = false
+    expect((await get('/startup')).status).toBe(200)
+    expect(isStarted).toHaveBeenCalledTimes(3)
   })
 
-  it('names no dependency with detail off, on either probe', async () => {
-    const get = await serve(
-      { payments: { run: () => Promise.reject(new Error('gone')) } },
-      { detail: false },
-    )
-    expect(JSON.stringify([await get('/health'), await get('/ready')])).not.toContain('payments')
+  it('takes no other value for true', async () => {
+    const get = await serve({}, { isStarted: () => Promise.resolve(false) as never })
+    expect((await get('/startup')).status).toBe(503)
   })
+
+  it('refuses what is no function at creation', () => {
+    expect(() => startup(true as never)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_HEALTH_OPTION',
+        message: expect.stringContaining('isStarted'),
+      }),
+    )
+  })
+})
+
+it('names no dependency with detail off, on either probe', async () => {
+  const get = await serve(
+    { payments: { run: () => Promise.reject(new Error('gone')) } },
+    { detail: false },
+  )
+  const answers = [await get('/ready'), await get('/health')]
+  expect(answers.map(({ status }) => status)).toEqual([503, 200])
+  expect(JSON.stringify(answers)).not.toContain('payments')
 })
 
 describe('dependencyChecks', () => {

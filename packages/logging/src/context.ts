@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Request } from 'express'
+import type { Who } from './who.js'
 
 /** More names than a program adds on purpose; a loop over a caller's keys must not fill the memory. */
 const MAX_FIELDS = 32
@@ -8,6 +9,8 @@ const MAX_FIELDS = 32
 export interface RequestContext {
   requestId: string
   fields: Map<string, unknown>
+  /** Who asks, as far as it is known by now. */
+  who: () => Who
 }
 
 /** Not exported from the package: whoever could enter it could forge request ids. */
@@ -16,9 +19,13 @@ export const contextStorage = new AsyncLocalStorage<RequestContext>()
 const contexts = new WeakMap<Request, RequestContext>()
 
 /** Remembers the context of a request; undefined when it has one already. */
-export function openContext(req: Request, requestId: string): RequestContext | undefined {
+export function openContext(
+  req: Request,
+  requestId: string,
+  who: () => Who,
+): RequestContext | undefined {
   if (contexts.has(req)) return undefined
-  const context = { requestId, fields: new Map<string, unknown>() }
+  const context = { requestId, fields: new Map<string, unknown>(), who }
   contexts.set(req, context)
   return context
 }

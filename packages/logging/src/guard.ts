@@ -1,13 +1,15 @@
 import winston from 'winston'
 import { contextStorage, type RequestContext } from './context.js'
 import { isLevel, requireLevel } from './options.js'
-import { entriesOf, readSafely } from './safe.js'
+import { type ContextFields, contextEntries, entriesOf, readSafely } from './safe.js'
 
 /** What was known when a line was logged: winston may write it later, outside of the request. */
 export interface Call {
   timeMs: number
   context: RequestContext | undefined
   sources: readonly unknown[]
+  /** What `contextFields` said at that moment. */
+  added: object | undefined
 }
 
 /** Winston's name for the level that its transports look at. */
@@ -22,7 +24,7 @@ type This = winston.Logger | undefined
  * Puts its own methods before winston's, which copy the fields unguarded (a throwing getter throws into the
  * request), format lines that no transport wants, and take a level that does not exist.
  */
-export function guard(logger: winston.Logger): void {
+export function guard(logger: winston.Logger, contextFields?: ContextFields): void {
   function log(this: This, level: unknown, message?: unknown, fields?: unknown): winston.Logger {
     const self = this ?? logger
     if (typeof level === 'object' && level !== null)
@@ -34,6 +36,7 @@ export function guard(logger: winston.Logger): void {
       timeMs: Date.now(),
       context: contextStorage.getStore(),
       sources: isObject ? [fields, message] : [fields],
+      added: contextEntries(contextFields),
     }
     const text = isObject ? readSafely(message, 'message') : message
     try {

@@ -1,7 +1,7 @@
 import type { RequestContext } from './context.js'
 import type { Redactor } from './redact.js'
 import { entriesOf } from './safe.js'
-import { createSerializer } from './serialize.js'
+import { createSerializer, type Serializer } from './serialize.js'
 import { oneLine } from './text.js'
 
 const MAX_FIELDS = 100
@@ -27,9 +27,7 @@ export function createLineWriter(
   service?: string,
   version?: string,
 ): LineWriter {
-  const origin =
-    (service === undefined ? '' : `,"service":${JSON.stringify(service)}`) +
-    (version === undefined ? '' : `,"version":${JSON.stringify(version)}`)
+  const origin = originText(service, version)
 
   return function writeLine({ timeMs, level, message, context, sources }) {
     const json = createSerializer(redactor)
@@ -40,23 +38,29 @@ export function createLineWriter(
       Object.assign(own, { requestId: context.requestId })
       line += `,"requestId":${json.text(context.requestId)}`
     }
-    const names = new Set<string>()
-    for (const source of sources) {
-      for (const [key, value] of entriesOf(source, MAX_FIELDS)) {
-        if (names.has(key)) continue
-        let name = key
-        if (Object.hasOwn(own, key)) {
-          if (Reflect.get(own, key) === value) continue
-          do name += '_'
-          while (names.has(name))
-        }
-        names.add(name)
-        const member = json.member(name, value)
-        if (member) line += `,${member}`
-      }
-    }
-    return oneLine(`${line}}`)
+    return oneLine(`${line}${membersOf(json, own, sources)}}`)
   }
+}
+
+/** `,"name":value` for each field. A name of the line's `own` is left out or gets an underscore behind it. */
+export function membersOf(json: Serializer, own: object, sources: readonly unknown[]): string {
+  let text = ''
+  const names = new Set<string>()
+  for (const source of sources) {
+    for (const [key, value] of entriesOf(source, MAX_FIELDS)) {
+      if (names.has(key)) continue
+      let name = key
+      if (Object.hasOwn(own, key)) {
+        if (Reflect.get(own, key) === value) continue
+        do name += '_'
+        while (names.has(name))
+      }
+      names.add(name)
+      const member = json.member(name, value)
+      if (member) text += `,${member}`
+    }
+  }
+  return text
 }
 
 function textOf(message: unknown): string {
@@ -64,11 +68,19 @@ function textOf(message: unknown): string {
   return String(message)
 }
 
+/** `,"service":…,"version":…`, of what there is. */
+export function originText(service?: string, version?: string): string {
+  return (
+    (service === undefined ? '' : `,"service":${JSON.stringify(service)}`) +
+    (version === undefined ? '' : `,"version":${JSON.stringify(version)}`)
+  )
+}
+
 let lastMs = Number.NaN
 let lastIso = ''
 
 /** Many lines share a millisecond. */
-function isoTime(timeMs: number): string {
+export function isoTime(timeMs: number): string {
   if (timeMs !== lastMs) {
     lastMs = timeMs
     lastIso = new Date(timeMs).toISOString()

@@ -7,12 +7,14 @@ import { createLineWriter, type LineWriter } from './line.js'
 import {
   isLevel,
   type LogLevel,
+  requireFunction,
   requireLevel,
   requireName,
   requireNames,
   requireOption,
 } from './options.js'
 import { createRedactor } from './redact.js'
+import { type ContextFields, contextEntries } from './safe.js'
 import { createSink } from './sink.js'
 
 export interface LoggerOptions {
@@ -26,12 +28,20 @@ export interface LoggerOptions {
   stream?: Writable
   /** Further key names, or dotted paths (`user.email`), whose values are not written. */
   redact?: readonly string[]
+  /**
+   * Further fields, such as the ids of the active trace. Asked at the moment a line is logged, in its async context, and
+   * only for lines that are written. A line's own fields win over these, and these over `addLogFields`; what it throws is
+   * ignored. Up to 32 are kept.
+   */
+  contextFields?: ContextFields
 }
 
 /** A winston logger: transports can be added to it, children made of it. */
 export interface Logger extends winston.Logger {
   /** Resolves when every line logged so far has reached the stream. Wait for it before `process.exit`. */
   flush(): Promise<void>
+  /** Lines lost so far, because the stream was blocked for too long or a write failed. Only grows. */
+  readonly dropped: number
 }
 
 const MESSAGE = Symbol.for('message')
@@ -44,11 +54,13 @@ const MESSAGE = Symbol.for('message')
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const { level = 'info', service, version, stream = process.stdout, redact = [] } = options
+  const { contextFields } = options
   requireLevel(level)
   requireName('service', service)
   requireName('version', version)
   requireOption(stream instanceof Writable, 'stream', 'a writable stream of Node', stream)
   requireNames('redact', redact)
+  requireFunction('contextFields', contextFields)
 
   const writeLine = createLineWriter(createRedactor(redact), service, version)
   const sink = createSink(stream, (dropped) => {
@@ -66,12 +78,14 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const logger = winston.createLogger({ level, transports: transport })
   logger.format = lineFormat(
     writeLine,
+    contextFields,
     () => logger.transports.length === 1 && logger.transports[0] === transport,
   )
   // A failing transport, or a line after `end()`, must not end the process.
   logger.on('error', () => {})
-  guard(logger)
-  return Object.assign(logger, {
+  guard(logger, contextFields)
+  Object.defineProperty(logger, 'dropped', { get: () => sink.dropped })
+  return Object.assign(logger as winston.Logger & { readonly dropped: number }, {
     async flush() {
       while (logger.writableLength + logger.readableLength > 0 && !logger.destroyed)
         await setTimeout(1)
@@ -81,17 +95,22 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 }
 
 /** The only format: makes the line, and for other transports a clean copy of what is in it. */
-function lineFormat(writeLine: LineWriter, alone: () => boolean): winston.Logform.Format {
+function lineFormat(
+  writeLine: LineWriter,
+  contextFields: ContextFields | undefined,
+  alone: () => boolean,
+): winston.Logform.Format {
   return winston.format((info) => {
     const call = info[CALL] as Call | undefined
     const level = isLevel(info.level) ? info.level : 'info'
     const context = call ? call.context : contextStorage.getStore()
+    const added = call ? call.added : contextEntries(contextFields)
     const line = writeLine({
       timeMs: call?.timeMs ?? Date.now(),
       level,
       message: info.message,
       context,
-      sources: [...(call?.sources ?? []), info, context?.fields],
+      sources: [...(call?.sources ?? []), info, added, context?.fields],
     })
     const seen = alone() ? { level, message: info.message } : JSON.parse(line)
     return Object.assign(seen, { [LEVEL]: level, [MESSAGE]: line })

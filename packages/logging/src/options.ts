@@ -3,6 +3,7 @@ import winston from 'winston'
 export type LogLevel = 'error' | 'warn' | 'info' | 'http' | 'verbose' | 'debug' | 'silly'
 
 const { levels } = winston.config.npm
+export const LEVELS = Object.keys(levels)
 
 export function isLevel(value: unknown): value is LogLevel {
   return typeof value === 'string' && Object.hasOwn(levels, value)
@@ -22,12 +23,16 @@ export function requireOption(
 }
 
 export function requireLevel(level: unknown): void {
-  requireOption(isLevel(level), 'level', `one of ${Object.keys(levels).join(', ')}`, level)
+  requireOption(isLevel(level), 'level', `one of ${LEVELS.join(', ')}`, level)
 }
 
 export function requireName(option: string, value: unknown): void {
   const holds = value === undefined || (typeof value === 'string' && value !== '')
   requireOption(holds, option, 'a text that is not empty', value)
+}
+
+export function requireFunction(option: string, value: unknown): void {
+  requireOption(value === undefined || typeof value === 'function', option, 'a function', value)
 }
 
 export function requireNames(option: string, value: unknown): void {

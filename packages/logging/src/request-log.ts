@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { callsOf, eraOf } from '@mcp-prod/rpc'
 import type { Request, RequestHandler, Response } from 'express'
+import { isLasting, observe, rpcFields } from './access-line.js'
 import { contextStorage, openContext } from './context.js'
-import { requireOption } from './options.js'
+import { requireFunction, requireOption } from './options.js'
+import { createSampler } from './sample.js'
+import { attempt, principalOfAuth, whoAsks } from './who.js'
 
 /** What `requestLog` needs of a logger; any structured logger has it. */
 export interface RequestLogger {
   info(message: string, fields?: Record<string, unknown>): unknown
   error(message: string, fields?: Record<string, unknown>): unknown
+  /** Needed with `slowMs`. */
+  warn?(message: string, fields?: Record<string, unknown>): unknown
 }
 
 export interface RequestLogOptions {
@@ -17,11 +21,21 @@ export interface RequestLogOptions {
   skip?: (req: Request) => boolean
   /** The id of who asks. @default `req.auth.extra.principal`, else `req.auth.clientId` */
   principalOf?: (req: Request) => string | undefined
+  /**
+   * The share (0 to 1) of successful requests whose access line is written, with `sampled` set to it. What was refused, failed
+   * (also by an `outcome` of `addLogFields` that is not `ok`), was slow or left by its client is always written. @default 1
+   */
+  sampleRate?: number
+  /**
+   * A secret of at least 16 characters that replicas share, so that they write the lines of the same request ids.
+   * @default random: each process decides for itself
+   */
+  sampleKey?: string
+  /** Milliseconds above which a request is slow: always written, at `warn`, with `slow`. @default none */
+  slowMs?: number
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
-/** Most characters of a text that the caller chose. */
-const MAX_CHARS = 128
 
 /**
  * Gives each request an id, answers it as `X-Request-Id`, runs what follows so that every line logged meanwhile has
@@ -30,120 +44,71 @@ const MAX_CHARS = 128
  * A 5xx is logged as `error`, all else as `info`: refusals are caused by strangers, who must not be able to flood
  * the level that people are woken by.
  *
- * @throws TypeError `ERR_LOGGING_OPTION` when `logger`, `skip` or `principalOf` is of a wrong type.
+ * A caller must not be able to hide by being sampled out, nor to wake people: see `sampleKey`; a 4xx is never slow, and
+ * neither is a stream that its client keeps open.
+ *
+ * @throws TypeError `ERR_LOGGING_OPTION` when `logger` or an option is wrong.
  */
 export function requestLog(logger: RequestLogger, options: RequestLogOptions = {}): RequestHandler {
   const { trustRequestId = true, skip, principalOf = principalOfAuth } = options
-  const isFunction = (value: unknown) => typeof value === 'function'
-  requireOption(isFunction(logger?.info) && isFunction(logger?.error), 'logger', 'a logger', logger)
-  requireOption(
-    typeof trustRequestId === 'boolean',
-    'trustRequestId',
-    'true or false',
-    trustRequestId,
-  )
-  requireOption(skip === undefined || isFunction(skip), 'skip', 'a function', skip)
-  requireOption(isFunction(principalOf), 'principalOf', 'a function', principalOf)
+  const { sampleRate = 1, sampleKey, slowMs = Number.POSITIVE_INFINITY } = options
+  check(logger, { trustRequestId, skip, principalOf, sampleRate, sampleKey, slowMs })
+  const isSampled = createSampler(sampleRate, sampleKey)
+
+  function logAccess(req: Request, res: Response, fieldsOf: ReturnType<typeof observe>): void {
+    const { fields: added, who } = contextStorage.getStore() ?? {}
+    const fields = fieldsOf()
+    const { status, durationMs, requestId } = fields
+    const ours = status < 400 || status >= 500
+    const slow = ours && durationMs > slowMs && !isLasting(req, res)
+    const outcome = added?.get('outcome') ?? 'ok'
+    const sampled = status < 400 && outcome === 'ok' && !slow && sampleRate < 1
+    if (sampled && !isSampled(requestId)) return
+    const level = status >= 500 ? 'error' : slow ? 'warn' : 'info'
+    logger[level]?.('request', {
+      ...fields,
+      ...(slow && { slow }),
+      ...(sampled && { sampled: sampleRate }),
+      ...who?.(),
+      ...rpcFields(req),
+    })
+  }
 
   return function requestLogMiddleware(req, res, next) {
     const skipped = skip?.(req) === true
     const given = trustRequestId ? req.headers['x-request-id'] : undefined
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
-    const context = openContext(req, requestId)
+    const { ip: remoteAddress } = req
+    const who = () => ({ remoteAddress, ...whoAsks(req, principalOf) })
+    const context = openContext(req, requestId, who)
     if (!context) return next()
     res.setHeader('X-Request-Id', requestId)
     if (!skipped) {
       const fieldsOf = observe(req, res, requestId)
-      const logAccess = () => {
-        const fields = {
-          ...fieldsOf(),
-          principal: attempt(() => cutText(principalOf(req))),
-          ...attempt(() => originOf(req)),
-          ...rpcFields(req),
-        }
-        const level = fields.status >= 500 ? 'error' : 'info'
-        contextStorage.run(context, () => attempt(() => logger[level]('request', fields)))
-      }
+      const write = () =>
+        contextStorage.run(context, () => attempt(() => logAccess(req, res, fieldsOf)))
       // `finish` never comes when the client goes away, and `close` not again when it went before we were asked.
-      if (res.destroyed) logAccess()
-      else res.once('close', logAccess)
+      if (res.destroyed) write()
+      else res.once('close', write)
     }
     contextStorage.run(context, next)
   }
 }
 
-/** Notes what is only known now: a socket that is gone has no address any more. */
-function observe(req: Request, res: Response, requestId: string) {
-  const startMs = performance.now()
-  const { ip, socket } = req
-  const bytesBefore = socket.bytesWritten
-  return () => ({
-    requestId,
-    method: req.method,
-    path: cut(req.originalUrl.split('?', 1)[0]),
-    status: statusOf(res),
-    durationMs: Math.round((performance.now() - startMs) * 10) / 10,
-    bytes: socket.bytesWritten - bytesBefore,
-    remoteAddress: ip,
-  })
-}
-
-/**
- * 499 (nginx) when the connection ended before the answer did: `statusCode` says 200 then, or nothing true. A refusal
- * that was begun keeps its status: the answer to a refused upload ends only when its sender goes.
- */
-function statusOf({ headersSent, statusCode, writableFinished }: Response): number {
-  return writableFinished || (headersSent && statusCode >= 400) ? statusCode : 499
-}
-
-function rpcFields(req: Request) {
-  const calls = callsOf(req)
-  if (calls.length === 0) return {}
-  const tools = calls.filter((call) => call.method === 'tools/call').map((call) => cut(call.name))
-  return {
-    rpcMethod: distinct(calls.map((call) => cut(call.method))),
-    tool: distinct(tools),
-    era: eraOf(req),
-    batch: calls.length > 1 ? calls.length : undefined,
-  }
-}
-
-function authOf(req: Request) {
-  return (req as { auth?: { clientId?: unknown; extra?: Record<string, unknown> } }).auth
-}
-
-function principalOfAuth(req: Request): string | undefined {
-  const auth = authOf(req)
-  return cutText(auth?.extra?.principal) ?? cutText(auth?.clientId)
-}
-
-/** On whose behalf, and through which OAuth client or API key. Left out where unknown: `addLogFields` may know. */
-function originOf(req: Request) {
-  const auth = authOf(req)
-  const tenant = cutText(auth?.extra?.tenant)
-  const client = cutText(auth?.clientId)
-  return { ...(tenant && { tenant }), ...(client && { client }) }
-}
-
-/** A batch can name many: each once, in one text. */
-function distinct(texts: readonly (string | undefined)[]): string | undefined {
-  return cut([...new Set(texts.filter(Boolean))].join(',')) || undefined
-}
-
-/** Text alone: anything else could say something new each time it is asked. */
-function cutText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? cut(value) : undefined
-}
-
-function cut(text: string | undefined): string | undefined {
-  return text?.slice(0, MAX_CHARS)
-}
-
-/** The listener runs outside of any request: what it throws would end the process. */
-function attempt<T>(run: () => T): T | undefined {
-  try {
-    return run()
-  } catch {
-    return undefined
-  }
+function check(logger: RequestLogger, options: RequestLogOptions): void {
+  const { trustRequestId, skip, principalOf, sampleRate = 1, sampleKey, slowMs = 1 } = options
+  const isFunction = (value: unknown) => typeof value === 'function'
+  requireOption(isFunction(logger?.info) && isFunction(logger?.error), 'logger', 'a logger', logger)
+  const isFlag = typeof trustRequestId === 'boolean'
+  requireOption(isFlag, 'trustRequestId', 'true or false', trustRequestId)
+  requireFunction('skip', skip)
+  requireFunction('principalOf', principalOf)
+  const isShare = typeof sampleRate === 'number' && sampleRate >= 0 && sampleRate <= 1
+  requireOption(isShare, 'sampleRate', 'a number from 0 to 1', sampleRate)
+  const isKey = sampleKey === undefined || (typeof sampleKey === 'string' && sampleKey.length >= 16)
+  requireOption(isKey, 'sampleKey', 'a secret of at least 16 characters', '[redacted]')
+  const isTime = typeof slowMs === 'number' && slowMs > 0
+  requireOption(isTime, 'slowMs', 'a number of milliseconds above 0', slowMs)
+  const canWarn = slowMs === Number.POSITIVE_INFINITY || isFunction(logger.warn)
+  requireOption(canWarn, 'logger', 'one with `warn`, for slowMs is set', logger)
 }

@@ -28,3 +28,20 @@ export function entriesOf(source: unknown, limit: number): [string, unknown][] {
   }
   return entries
 }
+
+/** Says what else belongs on a line: asked for each line that is written, in the async context of who logs it. */
+export type ContextFields = () => object | undefined
+
+const MAX_CONTEXT_FIELDS = 32
+
+/** A copy, for the line may be made later; nothing when the function throws. */
+export function contextEntries(contextFields: ContextFields | undefined): object | undefined {
+  if (!contextFields) return undefined
+  try {
+    const fields = contextFields()
+    return fields && Object.fromEntries(entriesOf(fields, MAX_CONTEXT_FIELDS))
+  } catch {
+    // The line is worth more than its context.
+    return undefined
+  }
+}

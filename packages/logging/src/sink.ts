@@ -9,9 +9,13 @@ export interface Sink {
   write(line: string): void
   /** Resolves when every line taken so far has reached the stream, or can never reach it. */
   flush(): Promise<void>
+  /** Lines lost so far: too many waited, or a write failed. Only grows. */
+  readonly dropped: number
 }
 
 const guarded = new WeakSet<Writable>()
+/** Where a write failed, on a full disk perhaps: such a file may end in the middle of a line, of whatever sink. */
+const torn = new WeakSet<Writable>()
 
 /**
  * Writes lines to a stream that may be slow, blocked or broken. While it is blocked lines wait here, within a
@@ -22,10 +26,10 @@ const guarded = new WeakSet<Writable>()
 export function createSink(stream: Writable, droppedLine: (count: number) => string): Sink {
   let waiting: string[] = []
   let waitingChars = 0
+  /** Lost and not yet told in the stream; and lost at all. */
   let dropped = 0
+  let droppedEver = 0
   let blocked = false
-  /** Whether a write failed, on a full disk perhaps: the file may end in the middle of a line. */
-  let torn = false
   /** Lines taken, and lines the stream is done with: it finishes them in order. */
   let taken = 0
   let done = 0
@@ -35,11 +39,11 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   /** @param lost how many the chunk says were dropped before it: again to be told, if it is lost itself. */
   function hand(chunk: string, lines: number, lost = 0): void {
     const failed = () => {
-      dropped += lines + lost
-      torn = true
+      drop(lines)
+      dropped += lost
+      torn.add(stream)
     }
-    const text = torn ? `\n${chunk}` : chunk
-    torn = false
+    const text = torn.delete(stream) ? `\n${chunk}` : chunk
     try {
       const full = !stream.write(text, (error) => {
         if (error) failed()
@@ -50,6 +54,11 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
       failed()
       settle(lines)
     }
+  }
+
+  function drop(lines: number): void {
+    dropped += lines
+    droppedEver += lines
   }
 
   /** What was lost, told as soon as there is hope that it arrives. */
@@ -80,18 +89,22 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   return {
     write(line) {
       if (stream.destroyed) {
+        drop(waiting.length + 1)
         waiting = []
       } else if (!blocked) {
         taken++
         const { line: told, lost } = takeDropped()
         hand(told + line, 1, lost)
       } else if (waitingChars + line.length > MAX_WAITING_CHARS) {
-        dropped++
+        drop(1)
       } else {
         taken++
         waiting.push(line)
         waitingChars += line.length
       }
+    },
+    get dropped() {
+      return droppedEver
     },
     flush() {
       if (done >= taken || stream.destroyed) return Promise.resolve()

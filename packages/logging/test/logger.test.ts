@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Writable } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
 import winston from 'winston'
@@ -279,6 +280,59 @@ describe('the logger', () => {
       },
     })
     expect(read).not.toHaveBeenCalled()
+  })
+
+  it('adds what the context says when a line is logged, below all else', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const contextFields = vi.fn(() => ({
+      traceId: storage.getStore(),
+      spanId: 'span',
+      level: 'error',
+      requestId: 'r-1',
+    }))
+    const { logger, lines } = capture({ contextFields })
+    const child = logger.child({ spanId: 'of the child' })
+    await Promise.all(
+      ['a', 'b'].map((id) =>
+        storage.run(id, async () => {
+          logger.info('one', { id })
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          child.info('two', { id })
+        }),
+      ),
+    )
+    logger.info('mine', { traceId: 'own', id: 'own' })
+    logger.info(new Error('alone'))
+    logger.debug('below the level')
+    logger.write({ level: 'info', message: 'written', id: undefined })
+    expect(contextFields).toHaveBeenCalledTimes(7)
+    const all = await lines()
+    for (const line of all) expect(line).toMatchObject({ level: 'info', level_: 'error' })
+    for (const line of all) expect(line.traceId).toBe(line.id)
+    expect(all.filter(({ message }) => message === 'two')).toMatchObject([
+      { spanId: 'of the child' },
+      { spanId: 'of the child' },
+    ])
+  })
+
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('context')
+      },
+    ],
+    ['knows nothing', () => undefined],
+    ['gives a text', () => 'text'],
+    ['gives much', () => Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, i]))],
+    ['gives secrets', () => ({ token: 'hunter2' })],
+  ])('writes the line when its context %s', async (_name, contextFields) => {
+    const { logger, lines, raw } = capture({ contextFields: contextFields as () => object })
+    logger.info('kept', { sku: 'a' })
+    const [line = {}] = await lines()
+    expect(line).toMatchObject({ message: 'kept', sku: 'a' })
+    expect(Object.keys(line).length).toBeLessThan(40)
+    expect(await raw()).not.toContain('hunter2')
   })
 
   it('hands other transports the clean fields, never the secrets', async () => {

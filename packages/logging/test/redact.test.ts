@@ -234,7 +234,7 @@ describe('a megabyte of hostile text', () => {
       const started = performance.now()
       text(attack)
       // Milliseconds when linear; minutes when quadratic.
-      expect(performance.now() - started).toBeLessThan(1500)
+      expect(performance.now() - started).toBeLessThan(15_000)
     }
   })
 })

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
@@ -398,6 +399,19 @@ describe('the access line', () => {
 })
 
 describe('addLogFields', () => {
+  it('gives way to what is true at the moment of the line', async () => {
+    const span = new AsyncLocalStorage<string>()
+    const { logger, lines } = capture({ contextFields: () => ({ traceId: span.getStore() }) })
+    const { get } = await serve((_req, res) => {
+      addLogFields({ traceId: 'of the request' })
+      span.run('of the call', () => logger.info('within'))
+      logger.info('mine', { traceId: 'own' })
+      res.send('ok')
+    })
+    await get()
+    expect((await lines()).map(({ traceId }) => traceId)).toEqual(['of the call', 'own'])
+  })
+
   it('adds to later lines of the request and to its access line, which keeps its own', async () => {
     const { get, access, lines, logger } = await serve((_req, res) => {
       addLogFields({ outcome: 'ok', status: 1, level: 'error', token: 'hunter2' })

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Writable } from 'node:stream'
+import { openSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { type Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { createLogger } from '../src/index.js'
+import { createAudit, createLogger } from '../src/index.js'
 
 function run(...args: string[]) {
   const script = fileURLToPath(new URL('child.ts', import.meta.url))
@@ -160,10 +162,101 @@ describe('a blocked stream', () => {
     expect(kept).toBeGreaterThan(400)
     expect(kept * padding.length).toBeLessThan(4.1 * 1024 * 1024)
     expect(kept + report.dropped).toBe(4000)
+    expect(logger.dropped).toBe(report.dropped)
+    expect(logger.child({}).dropped).toBe(report.dropped)
     expect(lines.slice(0, kept).map(({ i }) => i)).toEqual(all.slice(0, kept))
     logger.info('after')
     await logger.flush()
     expect(text()).toMatch(/"message":"after".*\n$/)
+  })
+})
+
+describe('dropped', () => {
+  it('counts what failed and never what arrived, once each', async () => {
+    let full = true
+    let text = ''
+    const stream = new Writable({ write: (_chunk, _encoding, done) => done() })
+    // As stdout on a full disk: the write fails, the stream stays.
+    stream.write = ((chunk: string, done: (error?: Error) => void) => {
+      if (!full) text += chunk
+      process.nextTick(done, full ? new Error('ENOSPC') : undefined)
+      return true
+    }) as never
+    const logger = createLogger({ stream })
+    expect(logger.dropped).toBe(0)
+    for (let i = 0; i < 3; i++) {
+      logger.info('lost', { i })
+      await logger.flush()
+      // The line that tells of those before is lost with its own line, and is none of those that were logged.
+      expect(logger.dropped).toBe(i + 1)
+    }
+    full = false
+    logger.info('kept')
+    await logger.flush()
+    expect(logger.dropped).toBe(3)
+    expect(text).toContain('"dropped":3')
+  })
+
+  it('leaves a line that the end of the disk cut to itself, whoever writes the next one', async () => {
+    let left = 10
+    let text = ''
+    const stream = new Writable({ write: (_chunk, _encoding, done) => done() })
+    stream.write = ((chunk: string, done: (error?: Error) => void) => {
+      text += chunk.slice(0, left)
+      process.nextTick(done, chunk.length > left ? new Error('ENOSPC') : undefined)
+      return true
+    }) as never
+    const logger = createLogger({ stream })
+    const audit = createAudit({ stream })
+    logger.info('cut')
+    await logger.flush()
+    left = Number.POSITIVE_INFINITY
+    audit({ decision: 'allowed', method: 'ping' })
+    await audit.flush()
+    const [, line = ''] = text.split('\n')
+    expect(JSON.parse(line)).toMatchObject({ log: 'audit', method: 'ping' })
+  })
+
+  it('counts on when the stream is gone', async () => {
+    const { stream } = slowStream()
+    const logger = createLogger({ stream })
+    stream.destroy()
+    await setTimeout(0)
+    for (let i = 0; i < 5; i++) logger.info('lost')
+    await logger.flush()
+    expect(logger.dropped).toBe(5)
+    expect(() => Object.assign(logger, { dropped: 0 })).toThrow(TypeError)
+  })
+})
+
+describe.each([
+  ['a stdout that nobody reads', () => 'pipe' as const],
+  ['a full disk', () => openSync('/dev/full', 'a')],
+])('requests are answered on with %s', (_name, stdout) => {
+  it('in bounded memory, and what is lost is counted', async () => {
+    const script = fileURLToPath(new URL('server-child.ts', import.meta.url))
+    const child = spawn(process.execPath, ['--import', 'tsx', script], {
+      stdio: ['ignore', stdout(), 'pipe'],
+    })
+    try {
+      const [port] = await once(createInterface(child.stderr as Readable), 'line')
+      const get = async (path: string) => {
+        const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+          signal: AbortSignal.timeout(10_000),
+        })
+        expect(response.status).toBe(200)
+        return response.json() as Promise<{ dropped: number; rss: number }>
+      }
+      const before = await get('/')
+      // 20 MiB of lines: five times what may wait.
+      for (let i = 0; i < 260; i++) await get('/')
+      const after = await get('/')
+      expect(after.dropped).toBeGreaterThan(1000)
+      expect(after.dropped).toBeLessThanOrEqual(262 * 11)
+      expect(after.rss - before.rss).toBeLessThan(150 * 1024 * 1024)
+    } finally {
+      child.kill('SIGKILL')
+    }
   })
 })
 

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { nameLabels } from './labels.js'
-import type { Metrics } from './metrics.js'
+import type { Metrics } from './types.js'
 
 /** Counts tool runs that outlived their call. */
 export function abandonedMetrics(

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { breakerStates } from './breaker-states.js'
 import { nameLabels } from './labels.js'
-import type { Metrics } from './metrics.js'
+import type { Metrics } from './types.js'
 
 /** What a policy of `@mcp-prod/resilience` did: its `PolicyEvent`. Unknown types are not counted. */
 export interface DependencyEvent {
@@ -44,8 +44,8 @@ export function dependencyMetrics(
 
   function countCall(dependency: string, outcome: string, durationMs = Number.NaN): void {
     calls.inc({ dependency, outcome })
-    // What was refused took no time; and prom-client throws at a NaN.
-    if (outcome.startsWith('rejected') || !(durationMs >= 0)) return
+    // What was refused took no time; and prom-client throws at what is no finite number.
+    if (outcome.startsWith('rejected') || !Number.isFinite(durationMs) || durationMs < 0) return
     durations.observe({ dependency }, durationMs / 1000)
   }
 

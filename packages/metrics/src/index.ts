@@ -1,9 +1,6 @@
 export type { DependencyEvent } from './dependency-metrics.js'
-export {
-  createMetrics,
-  type Metrics,
-  type MetricsOptions,
-  type ProcessErrorKind,
-  type ToolObservation,
-} from './metrics.js'
+export type { Exemplar } from './exemplars.js'
+export type { HealthState } from './health-metrics.js'
+export { createMetrics } from './metrics.js'
 export type { PoolState } from './pool-metrics.js'
+export type { Metrics, MetricsOptions, ProcessErrorKind, ToolObservation } from './types.js'

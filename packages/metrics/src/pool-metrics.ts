@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { Metrics } from './metrics.js'
-import { requireOption } from './options.js'
+import { namedReads } from './read-metric.js'
+import type { Metrics } from './types.js'
 
 /** A connection pool at this moment. */
 export interface PoolState {
@@ -16,7 +16,7 @@ export interface PoolState {
 /** Shows connection pools as they are at each scrape. */
 export function poolMetrics(registry: Registry): Metrics['observePool'] {
   const registers = [registry]
-  const pools = new Map<string, () => PoolState>()
+  const pools = namedReads<PoolState>('pool')
   // The first of the three reads for all, so that a pool is read once a scrape and its numbers fit together.
   const connections = new Gauge({
     name: 'mcp_pool_connections',
@@ -40,7 +40,7 @@ export function poolMetrics(registry: Registry): Metrics['observePool'] {
 
   function readAll(): void {
     for (const gauge of [connections, max, waiting]) gauge.reset()
-    for (const [pool, read] of pools) {
+    for (const [pool, read] of pools.reads) {
       const state = stateOf(read)
       if (!state) continue
       connections.set({ pool, state: 'idle' }, state.idle)
@@ -50,12 +50,7 @@ export function poolMetrics(registry: Registry): Metrics['observePool'] {
     }
   }
 
-  return function observePool(name, read) {
-    requireOption(typeof name === 'string' && name !== '', 'the name of a pool', 'a text')
-    requireOption(!pools.has(name), `the name of pool "${name}"`, 'one that no other pool has')
-    requireOption(typeof read === 'function', `what reads pool "${name}"`, 'a function')
-    pools.set(name, read)
-  }
+  return pools.add
 }
 
 /** Nothing for a pool that cannot be read: its series are missing then, and those of all others are not. */

@@ -1,5 +1,8 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Metrics } from './metrics.js'
+import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
+import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
+import { readMetric } from './read-metric.js'
+import type { Metrics } from './types.js'
 
 /** Counts errors that nobody caught. */
 export function processErrorMetrics(registry: Registry): Metrics['observeProcessError'] {
@@ -30,18 +33,40 @@ export function eventLoopMetrics(registry: Registry): Metrics['observeEventLoopB
   })
   return function observeEventLoopBlocked(durationMs) {
     times.inc()
-    // prom-client throws at a NaN and at less than 0.
-    if (durationMs >= 0) seconds.inc(durationMs / 1000)
+    // prom-client throws at what is no finite number and at less than 0.
+    if (Number.isFinite(durationMs) && durationMs >= 0) seconds.inc(durationMs / 1000)
   }
 }
 
-/** Names the server, as a label. */
-export function serverInfo(registry: Registry, name = '', version = ''): void {
+/** Names the build, as labels. */
+export function buildInfo(registry: Registry, name: string, version: string): void {
   const info = new Gauge({
-    name: 'mcp_server_info',
-    help: 'Always 1; its labels name the server.',
-    labelNames: ['name', 'version'],
+    name: 'mcp_build_info',
+    help: 'Always 1; its labels name the server, its version and that of Node.',
+    labelNames: ['name', 'version', 'node'],
     registers: [registry],
   })
-  info.set({ name, version }, 1)
+  info.set({ name, version, node: process.version }, 1)
+}
+
+/** Measures Node itself, and what it may take of memory. */
+export function runtimeMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  readMetric(registry, {
+    kind: 'gauge',
+    name: 'mcp_heap_limit_bytes',
+    help: 'What the heap of V8 may grow to.',
+    read: () => [{ value: getHeapStatistics().heap_size_limit }],
+  })
+  readMetric(registry, {
+    kind: 'gauge',
+    name: 'mcp_memory_limit_bytes',
+    help: 'What the container may take of memory; missing where it has no limit.',
+    read: () => [{ value: memoryLimit(process.constrainedMemory(), totalmem()) }],
+  })
+}
+
+/** Node says 0 or nothing where there is no limit, and a huge number where the kernel does. */
+export function memoryLimit(bytes: number | undefined, totalBytes: number): number | undefined {
+  return bytes && bytes <= totalBytes ? bytes : undefined
 }

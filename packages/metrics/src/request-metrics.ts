@@ -1,33 +1,33 @@
+import { eraOf } from '@mcp-prod/rpc'
 import type { Request, RequestHandler, Response } from 'express'
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { connections } from './connections.js'
+import { type ExemplarLabels, exemplarHistogram } from './exemplars.js'
 import { methodLabels, statusLabel } from './labels.js'
+import { readMetric } from './read-metric.js'
+
+interface RequestMetricsOptions {
+  methods: readonly string[]
+  buckets: number[]
+  exemplar: () => ExemplarLabels
+}
+
+/** What an alert divides by all requests: from 0, so that the first of them already is an increase. */
+const FAILURES = ['500', '503']
+const FAILING = ['tools/call', 'tools/list', 'server/discover', 'initialize', 'batch', 'none']
 
 /** Counts and times requests, by the method that their body names. */
-export function requestMetrics(
-  registry: Registry,
-  extraMethods: readonly string[],
-  buckets: number[],
-): RequestHandler {
-  const registers = [registry]
-  const methodOf = methodLabels(extraMethods)
-  const requests = new Counter({
-    name: 'mcp_requests_total',
-    help: 'HTTP requests by JSON-RPC method and HTTP status; 499 when the answer did not reach its end.',
-    labelNames: ['method', 'status'],
-    registers,
-  })
-  const durations = new Histogram({
-    name: 'mcp_request_duration_seconds',
-    help: 'Time from the arrival of a request to the end of its answer; subscription streams left out.',
-    labelNames: ['method'],
-    buckets,
-    registers,
-  })
+export function requestMetrics(registry: Registry, options: RequestMetricsOptions): RequestHandler {
+  const { methods, buckets, exemplar } = options
+  const methodOf = methodLabels(methods)
+  const { requests, eras, durations } = series(registry, buckets)
+  const sockets = connections()
+  byteMetrics(registry, sockets.bytes)
   let inFlight = 0
   new Gauge({
     name: 'mcp_requests_in_flight',
     help: 'Requests whose answer has not ended, subscription streams included.',
-    registers,
+    registers: [registry],
     collect() {
       this.set(inFlight)
     },
@@ -35,17 +35,29 @@ export function requestMetrics(
 
   return function metricsMiddleware(req, res, next) {
     const started = performance.now()
+    // Only now the trace is that of this request; the end of the answer belongs to nobody.
+    const exemplarLabels = exemplar()
+    let ended = false
     inFlight++
-    function onClose(): void {
+    function onEnd(): void {
+      if (ended) return
+      ended = true
+      stopWaiting?.()
       inFlight--
       const method = methodOf(req)
       requests.inc({ method, status: statusLabel(res) })
+      eras.inc({ era: method === 'none' ? 'none' : eraOf(req) })
       if (method === 'subscriptions/listen' || isStreamOfGet(req, res)) return
-      durations.observe({ method }, (performance.now() - started) / 1000)
+      const value = (performance.now() - started) / 1000
+      durations.observe({ labels: { method }, value, exemplarLabels })
     }
+    let stopWaiting: (() => void) | undefined
     // Not 'finish': it never comes when the client goes away. One that went before now sends no 'close' any more.
-    if (res.closed) onClose()
-    else res.once('close', onClose)
+    if (res.closed) onEnd()
+    else {
+      res.once('close', onEnd)
+      stopWaiting = sockets.wait(req.socket, onEnd)
+    }
     next()
   }
 }
@@ -53,4 +65,44 @@ export function requestMetrics(
 function isStreamOfGet(req: Request, res: Response): boolean {
   if (req.method !== 'GET') return false
   return String(res.getHeader('content-type')).startsWith('text/event-stream')
+}
+
+function series(registry: Registry, buckets: number[]) {
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'mcp_requests_total',
+    help: 'HTTP requests by JSON-RPC method and HTTP status; 499 when the answer did not reach its end.',
+    labelNames: ['method', 'status'],
+    registers,
+  })
+  const eras = new Counter({
+    name: 'mcp_requests_by_era_total',
+    help: 'HTTP requests by the era of the protocol that they claim; none when no body was read.',
+    labelNames: ['era'],
+    registers,
+  })
+  const durations = exemplarHistogram(registry, {
+    name: 'mcp_request_duration_seconds',
+    help: 'Time from the arrival of a request to the end of its answer; subscription streams left out.',
+    labelNames: ['method'],
+    buckets,
+  })
+  for (const method of FAILING) for (const status of FAILURES) requests.inc({ method, status }, 0)
+  for (const era of ['modern', 'legacy', 'none']) eras.inc({ era }, 0)
+  return { requests, eras, durations }
+}
+
+function byteMetrics(registry: Registry, bytes: () => { read: number; written: number }): void {
+  readMetric(registry, {
+    kind: 'counter',
+    name: 'mcp_request_bytes_total',
+    help: 'Bytes that came on connections with requests, heads included, TLS not.',
+    read: () => [{ value: bytes().read }],
+  })
+  readMetric(registry, {
+    kind: 'counter',
+    name: 'mcp_response_bytes_total',
+    help: 'Bytes that were sent on connections with requests, heads included, TLS not.',
+    read: () => [{ value: bytes().written }],
+  })
 }

@@ -1,35 +1,43 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { type ExemplarLabels, exemplarCounter, exemplarHistogram } from './exemplars.js'
 import { nameLabels, OUTCOMES, outcomeLabel } from './labels.js'
-import type { Metrics } from './metrics.js'
+import type { Metrics } from './types.js'
+
+interface ToolMetricsOptions {
+  tools: readonly string[]
+  buckets: number[]
+  exemplar: () => ExemplarLabels
+}
 
 /** Counts and times tool calls. */
 export function toolMetrics(
   registry: Registry,
-  tools: readonly string[],
-  buckets: number[],
+  options: ToolMetricsOptions,
 ): Metrics['observeTool'] {
-  const registers = [registry]
+  const { tools, buckets, exemplar } = options
   const toolOf = nameLabels(tools)
-  const calls = new Counter({
+  const calls = exemplarCounter(registry, {
     name: 'mcp_tool_calls_total',
     help: 'Tool calls by tool and by how they ended.',
     labelNames: ['tool', 'outcome'],
-    registers,
   })
-  const durations = new Histogram({
+  const durations = exemplarHistogram(registry, {
     name: 'mcp_tool_duration_seconds',
     help: 'Time that a tool call took, with validation of its input and output.',
     labelNames: ['tool'],
     buckets,
-    registers,
   })
   // From 0, so that the first failure of a tool already is an increase.
-  for (const tool of tools) for (const outcome of OUTCOMES) calls.inc({ tool, outcome }, 0)
+  for (const tool of tools) {
+    for (const outcome of OUTCOMES) calls.inc({ labels: { tool, outcome }, value: 0 })
+  }
 
   return function observeTool({ tool, outcome, durationMs = Number.NaN }) {
     const label = toolOf(tool)
-    calls.inc({ tool: label, outcome: outcomeLabel(outcome) })
-    // prom-client throws at a NaN, and a metric must never fail a call.
-    if (durationMs >= 0) durations.observe({ tool: label }, durationMs / 1000)
+    const exemplarLabels = exemplar()
+    calls.inc({ labels: { tool: label, outcome: outcomeLabel(outcome) }, value: 1, exemplarLabels })
+    // prom-client throws at what is no finite number, and a metric must never fail a call.
+    if (!Number.isFinite(durationMs) || durationMs < 0) return
+    durations.observe({ labels: { tool: label }, value: durationMs / 1000, exemplarLabels })
   }
 }

@@ -1,61 +1,18 @@
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, connect } from 'node:net'
-import { jsonBody } from '@mcp-prod/rpc'
-import express, { type RequestHandler } from 'express'
+import { connect } from 'node:net'
+import type { RequestHandler } from 'express'
 import { register as globalRegistry } from 'prom-client'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createMetrics, type MetricsOptions } from '../src/index.js'
-
-const closers: (() => void)[] = []
-afterEach(() => {
-  for (const close of closers.splice(0)) close()
-})
-
-async function serve(handler: RequestHandler, options: MetricsOptions = {}) {
-  const metrics = createMetrics({ runtime: false, ...options })
-  const app = express()
-  app.get('/metrics', metrics.handler)
-  app.use(metrics.middleware)
-  app.all('/mcp', jsonBody({ maxBytes: 1000 }), handler)
-  const server = app.listen(0, '127.0.0.1')
-  closers.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const origin = `http://127.0.0.1:${port}`
-  const headers = { 'content-type': 'application/json' }
-  return {
-    port,
-    origin,
-    metrics,
-    post: async (body: unknown) => {
-      const text = typeof body === 'string' ? body : JSON.stringify(body)
-      const response = await fetch(`${origin}/mcp`, { method: 'POST', headers, body: text })
-      await response.arrayBuffer()
-      return response.status
-    },
-    series: async (name: string) =>
-      (await (await fetch(`${origin}/metrics`)).text())
-        .split('\n')
-        .filter((line) => line.startsWith(name)),
-  }
-}
-
-const ok: RequestHandler = (_req, res) => {
-  res.json({})
-}
-const request = (method: string, params = {}) => ({ jsonrpc: '2.0', id: 1, method, params })
+import { describe, expect, it, vi } from 'vitest'
+import { createMetrics } from '../src/index.js'
+import { ok, request, serve } from './serve.js'
 
 describe('requests', () => {
   it('counts and times by method and status', async () => {
-    const { post, series } = await serve(ok)
+    const { post, series, counted } = await serve(ok)
     await post(request('tools/list'))
     await post(request('tools/list'))
     await post(request('tools/call', { name: 'x' }))
-    expect(await series('mcp_requests_total')).toEqual([
+    expect(await counted()).toEqual([
       'mcp_requests_total{method="tools/list",status="200"} 2',
       'mcp_requests_total{method="tools/call",status="200"} 1',
     ])
@@ -86,9 +43,9 @@ describe('requests', () => {
     ['a response', { jsonrpc: '2.0', id: 1, result: {} }, '{method="other",status="200"} 1'],
     ['a configured method', request('vendor/do'), '{method="vendor/do",status="200"} 1'],
   ])('labels %s', async (_, body, expected) => {
-    const { post, series } = await serve(ok, { methods: ['vendor/do'] })
+    const { post, counted } = await serve(ok, { methods: ['vendor/do'] })
     await post(body)
-    expect(await series('mcp_requests_total')).toEqual([`mcp_requests_total${expected}`])
+    expect(await counted()).toEqual([`mcp_requests_total${expected}`])
   })
 
   it('counts a request whose client went away as 499, once, and lets go of it', async () => {
@@ -96,7 +53,7 @@ describe('requests', () => {
     const reached = new Promise<void>((resolve) => {
       arrived = resolve
     })
-    const { port, series } = await serve(() => arrived())
+    const { port, series, counted } = await serve(() => arrived())
     const body = JSON.stringify(request('tools/call'))
     const socket = connect(port, '127.0.0.1')
     const head = `POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
@@ -107,47 +64,41 @@ describe('requests', () => {
     await vi.waitFor(async () =>
       expect(await series('mcp_requests_in_flight')).toEqual(['mcp_requests_in_flight 0']),
     )
-    expect(await series('mcp_requests_total')).toEqual([
-      'mcp_requests_total{method="tools/call",status="499"} 1',
-    ])
+    expect(await counted()).toEqual(['mcp_requests_total{method="tools/call",status="499"} 1'])
   })
 
   it('keeps subscription streams out of the latencies, but not calls that answer by a stream', async () => {
     const stream: RequestHandler = (_req, res) => {
       res.set('Content-Type', 'text/event-stream').end('data: {}\n\n')
     }
-    const { origin, post, series } = await serve(stream)
+    const { origin, post, series, counted } = await serve(stream)
     await post(request('subscriptions/listen'))
     await (await fetch(`${origin}/mcp`)).text()
     expect(await series('mcp_request_duration_seconds_count')).toEqual([])
     await post(request('tools/call'))
     expect(await series('mcp_request_duration_seconds_count')).toHaveLength(1)
-    expect(await series('mcp_requests_total')).toHaveLength(3)
+    expect(await counted()).toHaveLength(3)
   })
 
   it('makes no series of 10,000 invented methods and tools', async () => {
-    const { metrics, post, series } = await serve(ok, { tools: ['known'] })
+    const { metrics, post, series, counted } = await serve(ok, { tools: ['known'] })
     const batchSize = 50
     for (let i = 0; i < 200; i += batchSize) {
       await Promise.all(Array.from({ length: batchSize }, (_, j) => post(request(`m${i + j}`))))
     }
     for (let i = 0; i < 10_000; i++)
       metrics.observeTool({ tool: `t${i}`, outcome: `o${i}`, durationMs: 1 })
-    expect(await series('mcp_requests_total')).toEqual([
-      'mcp_requests_total{method="other",status="200"} 200',
-    ])
+    expect(await counted()).toEqual(['mcp_requests_total{method="other",status="200"} 200'])
     const calls = await series('mcp_tool_calls_total')
     expect(calls).toContain('mcp_tool_calls_total{tool="other",outcome="error"} 10000')
     expect(calls).toHaveLength(1 + 9)
   })
 
   it('does not mistake names of Object.prototype for known ones', async () => {
-    const { metrics, post, series } = await serve(ok)
+    const { metrics, post, series, counted } = await serve(ok)
     await post(request('constructor'))
     metrics.observeTool({ tool: '__proto__', outcome: 'toString', durationMs: 1 })
-    expect(await series('mcp_requests_total')).toEqual([
-      'mcp_requests_total{method="other",status="200"} 1',
-    ])
+    expect(await counted()).toEqual(['mcp_requests_total{method="other",status="200"} 1'])
     expect(await series('mcp_tool_calls_total')).toEqual([
       'mcp_tool_calls_total{tool="other",outcome="error"} 1',
     ])
@@ -205,7 +156,9 @@ describe('createMetrics', () => {
     expect(response.headers.get('cache-control')).toBe('no-store')
     const text = await response.text()
     expect(text).toContain('nodejs_eventloop_lag_seconds')
-    expect(text).toContain('mcp_server_info{name="shop \\"1\\"\\n",version="1.2.3"} 1')
+    expect(text).toContain(
+      `mcp_build_info{name="shop \\"1\\"\\n",version="1.2.3",node="${process.version}"} 1`,
+    )
     const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
     if (promtool.error && process.env.REQUIRE_COMPONENTS !== '1') skip('promtool is not installed')
     expect(promtool.error).toBeUndefined()

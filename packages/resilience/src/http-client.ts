@@ -2,12 +2,18 @@ import type { BreakerState } from './breaker.js'
 import { type HttpAnswer, httpAnswer } from './http-answer.js'
 import { attemptOver } from './http-attempt.js'
 import { HttpError } from './http-error.js'
-import type { ExchangeLimits, WireAnswer } from './http-exchange.js'
-import { type HttpClientOptions, readHttpClientOptions } from './http-options.js'
+import type { WireAnswer } from './http-exchange.js'
+import {
+  type HttpClientOptions,
+  type HttpClientSettings,
+  readHttpClientOptions,
+} from './http-options.js'
 import { type Origin, origins } from './http-origins.js'
 import { type HttpRequest, type ReadRequest, readRequest } from './http-request.js'
 import { answerOf } from './http-retry.js'
 import { targets } from './http-target.js'
+import type { PolicyAttempt } from './policy.js'
+import { sendWithinTrace } from './trace.js'
 
 export interface OriginStats {
   origin: string
@@ -52,7 +58,7 @@ export function httpClient(name: string, options: HttpClientOptions = {}): HttpC
     const target = targetOf(url)
     const request = readRequest(name, target.url, init, settings.headers)
     if (closing) throw new HttpError(request.what, 'refused, the client is closed')
-    const answer = await known.use(target, (origin) => run(origin, request, settings.limits))
+    const answer = await known.use(target, (origin) => run(origin, request, settings))
     return httpAnswer(request.what, answer)
   }
 
@@ -85,15 +91,18 @@ export function httpClient(name: string, options: HttpClientOptions = {}): HttpC
 
 async function run(
   { policy, pool }: Origin,
-  { what, wire, idempotent, signal }: ReadRequest,
-  limits: ExchangeLimits,
+  { what, wire, url, method, idempotent, signal }: ReadRequest,
+  { name, limits, trace }: HttpClientSettings,
 ): Promise<WireAnswer> {
   const context = { what, pool, limits, idempotent }
+  function attempt({ signal, number }: PolicyAttempt): Promise<WireAnswer> {
+    if (!trace) return attemptOver(context, wire(), signal)
+    return sendWithinTrace(trace, { client: name, method, url, attempt: number }, async (headers) =>
+      attemptOver(context, wire(headers), signal),
+    )
+  }
   try {
-    return await policy.run((attempt) => attemptOver(context, wire(), attempt.signal), {
-      signal,
-      idempotent,
-    })
+    return await policy.run(attempt, { signal, idempotent })
   } catch (error) {
     // Attempts are used up: the last answer is better than an error about it.
     const last = answerOf(error)

@@ -36,6 +36,21 @@ export function mergeHeaders(what: string, ...sources: RequestHeaders[]): Record
   return Object.fromEntries(merged)
 }
 
+/** The headers with another trace context. What of it cannot be sent is left out: who only watches must fail no request. */
+export function withTrace(
+  {
+    traceparent: _parent,
+    tracestate: _state,
+    baggage: _baggage,
+    ...others
+  }: Record<string, string>,
+  trace: RequestHeaders,
+): Record<string, string> {
+  for (const [name, value] of Object.entries(trace))
+    if (value !== undefined && !headerProblem(name, value)) others[name.toLowerCase()] = value
+  return others
+}
+
 function headerProblem(name: string, value: unknown): string | undefined {
   if (!TOKEN.test(name)) return 'a header has a name that is none'
   if (OURS.has(name.toLowerCase())) return `the header ${name} cannot be set`

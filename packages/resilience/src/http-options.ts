@@ -14,6 +14,7 @@ import {
   readPolicyOptions,
   type TimeoutOptions,
 } from './policy-options.js'
+import type { TraceRequest } from './trace.js'
 
 /** What the policy of one origin did; `policy` is the client's name. */
 export type HttpEvent = PolicyEvent & { origin: string }
@@ -59,6 +60,8 @@ export interface HttpClientOptions {
   retry?: false | RetryOptions
   /** One for each origin. By default 5xx and requests without an answer are failures. */
   breaker?: false | BreakerOptions
+  /** Called around each attempt, such as `traceClient` of `@mcp-prod/tracing`. What it throws is ignored. @default none */
+  trace?: TraceRequest
   /** Told of everything that the policies do. What it throws is ignored. */
   onEvent?: (event: HttpEvent) => void
 }
@@ -69,7 +72,8 @@ export type HttpClientSettings = ReturnType<typeof readHttpClientOptions>
 export function readHttpClientOptions(name: string, options: HttpClientOptions) {
   requireText('name of httpClient', name)
   requireGroup('options of httpClient', options)
-  const { baseUrl, privateHosts = [], dangerouslyAllowHttp = false, headers, onEvent } = options
+  const { baseUrl, privateHosts = [], dangerouslyAllowHttp = false, headers } = options
+  const { onEvent, trace } = options
   const { connections = 32, queue = 128, maxOrigins = 64, timeout, retry, breaker } = options
   const { connectTimeoutMs = 2_000, headersTimeoutMs = 5_000, bodyTimeoutMs = 5_000 } = options
   const { maxResponseBytes = 1_048_576, maxHeaderBytes = 16_384 } = options
@@ -89,6 +93,7 @@ export function readHttpClientOptions(name: string, options: HttpClientOptions) 
   requireBoolean('dangerouslyAllowHttp', dangerouslyAllowHttp)
   if (headers !== undefined) requireFunction('headers', headers)
   if (onEvent !== undefined) requireFunction('onEvent', onEvent)
+  if (trace !== undefined) requireFunction('trace', trace)
   const policy = { timeout, retry, breaker }
   const { totalMs } = readPolicyOptions(policy)
   const target = { baseUrl: readBaseUrl(baseUrl), privateHosts, dangerouslyAllowHttp }
@@ -96,7 +101,7 @@ export function readHttpClientOptions(name: string, options: HttpClientOptions) 
   const connection = { connectTimeoutMs, keepAliveMs, maxHeaderBytes }
   return {
     ...{ name, target, limits, connection, connections, queue, maxOrigins, maxConnectionAgeMs },
-    ...{ policy, totalMs, headers, onEvent },
+    ...{ policy, totalMs, headers, onEvent, trace },
   }
 }
 

@@ -1,7 +1,7 @@
 import { outgoingHeaders } from './deadline.js'
 import { HttpError } from './http-error.js'
 import type { WireRequest } from './http-exchange.js'
-import { mergeHeaders, type RequestHeaders } from './http-headers.js'
+import { mergeHeaders, type RequestHeaders, withTrace } from './http-headers.js'
 
 export interface HttpRequest {
   /** @default 'GET' */
@@ -17,8 +17,14 @@ export interface HttpRequest {
 export interface ReadRequest {
   /** Client, method, origin and path, for errors. */
   what: string
-  /** For each attempt anew: there is less time left than at the first. */
-  wire: () => WireRequest
+  /**
+   * For each attempt anew: there is less time left than at the first.
+   *
+   * @param trace headers in place of the trace context of the current request.
+   */
+  wire: (trace?: Record<string, string>) => WireRequest
+  url: URL
+  method: string
   idempotent: boolean
   signal: AbortSignal | undefined
 }
@@ -44,7 +50,12 @@ export function readRequest(
   const path = `${url.pathname}${url.search}`
   return {
     what,
-    wire: () => ({ method, path, headers: mergeHeaders(what, outgoingHeaders(), given), body }),
+    wire: (trace) => {
+      const headers = mergeHeaders(what, outgoingHeaders(), given)
+      return { method, path, headers: trace ? withTrace(headers, trace) : headers, body }
+    },
+    url,
+    method,
     idempotent: init.idempotent ?? IDEMPOTENT.has(method),
     signal,
   }

@@ -22,5 +22,6 @@ export type {
   TimeoutOptions,
 } from './policy-options.js'
 export { type RequestDeadlineOptions, requestDeadline } from './request-deadline.js'
+export type { RequestEnd, TracedRequest, TraceRequest } from './trace.js'
 export { isTransient } from './transient.js'
 export { type ReadyCheck, type RetryNotice, type WaitForOptions, waitFor } from './wait-for.js'

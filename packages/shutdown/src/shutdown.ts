@@ -43,6 +43,7 @@ export function createShutdown(options: ShutdownOptions = {}): Shutdown {
   const work = new AbortController()
   let exitCode = 0
   let stopping: Promise<void> | undefined
+  let begun = 0
   let removeHandlers: (() => void) | undefined
 
   async function closeAll() {
@@ -57,7 +58,6 @@ export function createShutdown(options: ShutdownOptions = {}): Shutdown {
   }
 
   async function run(reason: string) {
-    const begun = performance.now()
     const tookMs = () => Math.round(performance.now() - begun)
     log('info', 'shutdown: draining', { reason, inFlight: servers.requests.inFlight().length })
     try {
@@ -83,6 +83,7 @@ export function createShutdown(options: ShutdownOptions = {}): Shutdown {
   function stop(reason: string, code = 0) {
     exitCode = Math.max(exitCode, Number.isInteger(code) && code >= 0 && code <= 255 ? code : 1)
     if (!stopping) {
+      begun = performance.now()
       stopping = Promise.resolve().then(() => run(reason))
       servers.requests.drain()
     }
@@ -98,6 +99,10 @@ export function createShutdown(options: ShutdownOptions = {}): Shutdown {
     get draining() {
       return stopping !== undefined
     },
+    get drainingForMs() {
+      return stopping ? performance.now() - begun : 0
+    },
+    deadlineMs,
     get inFlight() {
       return servers.requests.inFlight().length
     },

@@ -5,6 +5,10 @@ import type { Hook, HookOptions } from './hooks.js'
 export interface Shutdown {
   /** True from the signal on: readiness answers 503, answers say `Connection: close`. */
   readonly draining: boolean
+  /** Milliseconds since `stop` or the signal; 0 until then. */
+  readonly drainingForMs: number
+  /** Milliseconds after which the end is forced: the option's. */
+  readonly deadlineMs: number
   /** Requests being answered now, streams and those of `last` servers apart. */
   readonly inFlight: number
   /**
@@ -30,7 +34,7 @@ export interface Shutdown {
   stop(reason: string, exitCode?: number): Promise<void>
   /**
    * Handles the signals from now on: call it first in the program. A second signal exits at once with 128 + n,
-   * unless it comes within 50 ms of the first.
+   * unless it comes within 300 ms of the first.
    */
   listen(): void
 }

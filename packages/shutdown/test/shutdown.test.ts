@@ -11,6 +11,7 @@ import {
   createShutdown,
   isEventStreamOfGet,
   type Logger,
+  type Shutdown,
   type ShutdownOptions,
 } from '../src/index.js'
 
@@ -570,6 +571,30 @@ describe('two signals', () => {
       await shutdown.stop('test')
     },
   )
+})
+
+describe('the time of a drain', () => {
+  it.each<[string, (shutdown: Shutdown) => unknown]>([
+    ['stop', (shutdown) => shutdown.stop('test')],
+    ['a signal', () => process.emit('SIGUSR2', 'SIGUSR2')],
+  ])('is 0 before, and counts from %s, the grace included and once', async (_which, begin) => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    closers.push(() => vi.useRealTimers())
+    const shutdown = createShutdown({ signals: ['SIGUSR2'], deadlineMs: 25_000, exit: () => {} })
+    shutdown.onClose('slow', () => sleep(100))
+    shutdown.listen()
+    vi.advanceTimersByTime(1_000)
+    expect(shutdown.drainingForMs).toBe(0)
+    begin(shutdown)
+    expect(shutdown.drainingForMs).toBe(0)
+    vi.advanceTimersByTime(400)
+    const again = shutdown.stop('again')
+    vi.advanceTimersByTime(200)
+    expect(shutdown.drainingForMs).toBe(600)
+    expect(shutdown.deadlineMs).toBe(25_000)
+    await again
+    expect(shutdown.drainingForMs).toBe(600)
+  })
 })
 
 describe('options', () => {

@@ -37,21 +37,24 @@ export interface ToolCallEvent {
   correlationId?: string
 }
 
-type Answer =
+/** What a call comes to; the error is one that the caller may see. */
+export type Answer =
   | { outcome: ToolOutcome; result: CallToolResult }
-  | { outcome: ToolOutcome; error: ProtocolError }
+  | { outcome: ToolOutcome | 'unknown_tool'; error: ProtocolError }
 
-/** Runs one tool: scopes, input, deadline, output, masking; then says how it went. */
+type ToolAnswer = Answer & { outcome: ToolOutcome }
+
+/** Runs one tool: scopes, input, deadline, output, masking; then says how it went. Never rejects. */
 export async function callTool(
   tool: Tool,
   args: unknown,
   context: ServerContext,
   environment: CallEnvironment,
-): Promise<CallToolResult> {
+): Promise<Answer> {
   const started = performance.now()
   const principal = principalOf(context.http?.authInfo)
   const answer = await attempt(tool, args, context, principal, environment, started)
-  const correlationId = 'error' in answer ? correlationIdOf(answer.error) : undefined
+  const correlationId = correlationIdOf(answer)
   try {
     environment.onCall({
       tool: tool.name,
@@ -64,8 +67,7 @@ export async function callTool(
     // Who only watches must not decide how a call ends.
     environment.logger.warn('onCall failed', { error })
   }
-  if ('error' in answer) throw answer.error
-  return answer.result
+  return answer
 }
 
 async function attempt(
@@ -75,7 +77,7 @@ async function attempt(
   principal: Principal | undefined,
   environment: CallEnvironment,
   started: number,
-): Promise<Answer> {
+): Promise<ToolAnswer> {
   if (!environment.ignoreScopes && !holdsScopes(principal, tool)) {
     const error = new ProtocolError(403, 'Forbidden: a scope is missing', {
       requiredScopes: tool.scopes,
@@ -101,7 +103,7 @@ async function attempt(
   }
 }
 
-function endedEarly(tool: Tool, ended: Ending, timeoutMs: number): Answer {
+function endedEarly(tool: Tool, ended: Ending, timeoutMs: number): ToolAnswer {
   if (ended === 'timeout') {
     const within = `did not answer within ${Math.ceil(timeoutMs)} ms`
     const why = timeoutMs > 0 ? '' : ': no time was left to run it'
@@ -112,7 +114,7 @@ function endedEarly(tool: Tool, ended: Ending, timeoutMs: number): Answer {
   return { outcome: 'cancelled', result: errorResult(`Tool ${tool.name} was stopped: ${why}`) }
 }
 
-function failed(error: unknown, logger: Logger): Answer {
+function failed(error: unknown, logger: Logger): ToolAnswer {
   if (error instanceof ToolError) {
     const outcome = error instanceof OverloadedError ? 'overloaded' : 'tool_error'
     return { outcome, result: errorResult(error.message) }
@@ -128,7 +130,9 @@ function failed(error: unknown, logger: Logger): Answer {
   }
 }
 
-function correlationIdOf(error: ProtocolError): string | undefined {
-  const { correlationId } = (error.data ?? {}) as { correlationId?: string }
+/** What the caller was given in place of an error's text. */
+export function correlationIdOf(answer: Answer): string | undefined {
+  if (!('error' in answer)) return undefined
+  const { correlationId } = (answer.error.data ?? {}) as { correlationId?: string }
   return correlationId
 }

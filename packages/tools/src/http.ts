@@ -8,7 +8,7 @@ import {
 import type { Request, RequestHandler, Response } from 'express'
 import { discreet } from './discreet.js'
 import { exchange } from './exchange.js'
-import { milliseconds, wholeNumber } from './options.js'
+import { functionOrNone, milliseconds, wholeNumber } from './options.js'
 import { isListen, subscriptions } from './subscriptions.js'
 
 export interface ToolHandlerOptions {
@@ -21,6 +21,11 @@ export interface ToolHandlerOptions {
    * authentication count as one. @default 16
    */
   maxSubscriptionsPerPrincipal?: number
+  /**
+   * Told of each stream that was refused because none was free, of this caller (429) or of all (503): for metrics. What it
+   * throws is ignored. @default none
+   */
+  onLimited?: (req: Request, layer: 'subscriptions') => unknown
   /** Milliseconds until a stream is ended, or until its token expires if that is sooner. @default 3600000 (an hour) */
   maxSubscriptionMs?: number
   /** Milliseconds between comments that keep an open stream alive through proxies; 0 for none. @default 15000 */
@@ -32,6 +37,8 @@ export interface ToolHandlerOptions {
 export interface ToolHandler {
   /** Serves the MCP endpoint in both eras. Mount it after `jsonBody()`: it takes the parsed `req.body`. */
   middleware: RequestHandler
+  /** Streams of `subscriptions/listen` that are open now, and how many may be. */
+  readonly subscriptions: { open: number; limit: number }
   /** Tells subscribers that a list or resource changed. */
   notify: ServerNotifier
   /** Ends open streams in the protocol's way and serves no more: for the end of a drain. */
@@ -49,11 +56,12 @@ export function toolHandler(
   options: ToolHandlerOptions = {},
 ): ToolHandler {
   const { onError = () => {}, maxSubscriptions = 1024, maxSubscriptionsPerPrincipal = 16 } = options
-  const { maxSubscriptionMs = 3_600_000, keepAliveMs = 15_000, bus } = options
+  const { maxSubscriptionMs = 3_600_000, keepAliveMs = 15_000, bus, onLimited } = options
   wholeNumber('maxSubscriptions', maxSubscriptions, 'streams')
   wholeNumber('maxSubscriptionsPerPrincipal', maxSubscriptionsPerPrincipal, 'streams')
   milliseconds('maxSubscriptionMs', maxSubscriptionMs, 1)
   milliseconds('keepAliveMs', keepAliveMs, 0)
+  functionOrNone('onLimited', onLimited)
   function report(error: Error): void {
     try {
       onError(discreet(error))
@@ -68,6 +76,7 @@ export function toolHandler(
     () => createMcpHandler(factory, { ...common, bus: handler.bus }),
     { maxSubscriptions, maxSubscriptionsPerPrincipal, maxSubscriptionMs },
     report,
+    onLimited && ((req) => onLimited(req, 'subscriptions')),
   )
 
   let closed = false
@@ -93,6 +102,9 @@ export function toolHandler(
 
   return {
     middleware: mcpMiddleware,
+    get subscriptions() {
+      return { open: streams.size.streams, limit: maxSubscriptions }
+    },
     notify: handler.notify,
     async close() {
       closed = true

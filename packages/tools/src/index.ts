@@ -10,6 +10,8 @@ export {
   type WorkerContext,
   type WorkerFunction,
 } from './in-worker.js'
-export { createToolServer, type ToolServerOptions } from './server.js'
+export { createToolServer } from './server.js'
+export type { ToolServerOptions } from './server-options.js'
 export { ToolError } from './tool-error.js'
+export type { CallEnd, TraceCall, TracedCall } from './trace.js'
 export type { Logger, Principal, ToolContext, ToolServices } from './types.js'

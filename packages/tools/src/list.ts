@@ -2,7 +2,7 @@ import type { ListToolsResult, ServerContext } from '@modelcontextprotocol/serve
 import type { Tool } from './define.js'
 import { holdsScopes, principalOf } from './principal.js'
 
-type ListTools = (request: unknown, context: ServerContext) => ListToolsResult
+export type ListTools = (request: unknown, context: ServerContext) => ListToolsResult
 
 /** Answers `tools/list` from a table made once; or, when `filtered`, with the tools whose scopes the caller holds. */
 export function toolList(tools: readonly Tool[], filtered: boolean): ListTools {

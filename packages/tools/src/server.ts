@@ -7,9 +7,8 @@ import {
   type ServerContext,
   type ServerOptions,
 } from '@modelcontextprotocol/server'
-import { type AbandonedEvent, abandonedRuns } from './abandoned.js'
-import type { Budget } from './budget.js'
-import { callTool, type ToolCallEvent } from './call.js'
+import { abandonedRuns } from './abandoned.js'
+import { type Answer, callTool } from './call.js'
 import { CheckedServer, HeaderCheckedServer, mirroringTools } from './checked-server.js'
 import { fanOut } from './deadline.js'
 import type { Tool } from './define.js'
@@ -19,48 +18,11 @@ import { cut } from './issues.js'
 import { toolList } from './list.js'
 import { flag, functionOrNone, wholeNumber } from './options.js'
 import type { CallEnvironment } from './run-tool.js'
-import type { Logger, ToolServices } from './types.js'
+import type { ToolServerOptions } from './server-options.js'
+import { endOfCall, tracedCall, tracedList, withinTrace } from './trace.js'
+import type { Logger } from './types.js'
 
-export interface ToolServerOptions {
-  name: string
-  version: string
-  /** What the model should know of the server as a whole. */
-  instructions?: string
-  /** Handed to every tool. @default {} */
-  services?: ToolServices
-  /** Gets the text and stack of masked errors. Without it they are lost. @default none */
-  logger?: Logger
-  /** Called at the end of every call of a registered tool; what it throws is logged. @default none */
-  onCall?: (event: ToolCallEvent) => void
-  /**
-   * Aborts when running calls must stop now, such as a shutdown's end. It also closes the threads of `inWorker`.
-   * @default none
-   */
-  signal?: AbortSignal
-  /**
-   * Called around each run with the tool's own timeout in milliseconds: it narrows that to what is left of the request's time, such
-   * as `withDeadline` of `@mcp-prod/resilience` does. @default every tool has its own timeout
-   */
-  budget?: Budget
-  /**
-   * Called when a run goes on for 1 s after its call has ended, and again when it ends after all; what it throws is logged.
-   * @default none
-   */
-  onAbandoned?: (event: AbandonedEvent) => void
-  /**
-   * Runs of one tool that may be abandoned at a time, a quarter of them of one principal; while there are so many,
-   * its calls are refused. @default 100
-   */
-  maxAbandoned?: number
-  /** Runs tools without looking at scopes: for stdio, where the caller owns the process. @default false */
-  dangerouslyIgnoreScopes?: boolean
-  /**
-   * Shows in `tools/list` only the tools whose scopes the caller holds. That hides no secret: a call of another is
-   * denied with the scopes that it needs, as always, because a client can ask for more only when it is told of which.
-   * @default false
-   */
-  listOnlyCallable?: boolean
-}
+type CallRequest = { params: { name: string; arguments?: unknown } }
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -76,11 +38,12 @@ export function createToolServer(
 ): McpServerFactory {
   const { name, version, instructions, services = {}, logger = silent, onCall = () => {} } = options
   const { signal, dangerouslyIgnoreScopes = false, listOnlyCallable = false } = options
-  const { budget, onAbandoned = () => {}, maxAbandoned = 100 } = options
+  const { budget, onAbandoned = () => {}, maxAbandoned = 100, trace } = options
   flag('dangerouslyIgnoreScopes', dangerouslyIgnoreScopes)
   flag('listOnlyCallable', listOnlyCallable)
   functionOrNone('budget', budget)
   functionOrNone('onAbandoned', onAbandoned)
+  functionOrNone('trace', trace)
   wholeNumber('maxAbandoned', maxAbandoned, 'runs', 1)
   const limits = { shutdown: fanOut(signal), isShuttingDown: () => signal?.aborted ?? false }
   const environments = new Map<string, { tool: Tool; environment: CallEnvironment }>()
@@ -101,7 +64,8 @@ export function createToolServer(
     environments.set(tool.name, { tool, environment })
   }
   const filtered = listOnlyCallable && !dangerouslyIgnoreScopes
-  const list = toolList(tools, filtered)
+  const listing = toolList(tools, filtered)
+  const list = trace ? tracedList(listing, trace, logger) : listing
   const info = { name, version }
   const serverOptions: ServerOptions = {
     capabilities: { tools: { listChanged: true } },
@@ -111,19 +75,31 @@ export function createToolServer(
   }
   const mirrored = mirroringTools(tools)
 
+  function answerTo({ params }: CallRequest, context: ServerContext): Promise<Answer> {
+    const found = environments.get(params.name)
+    if (found) return callTool(found.tool, params.arguments, context, found.environment)
+    const text = `Unknown tool: ${cut(params.name)}`
+    const error = new ProtocolError(ProtocolErrorCode.InvalidParams, text)
+    return Promise.resolve({ outcome: 'unknown_tool', error })
+  }
+
   async function onCallRequest(
-    request: { params: { name: string; arguments?: unknown } },
+    request: CallRequest,
     server: Server,
     context: ServerContext,
   ): Promise<CallToolResult> {
-    const found = environments.get(request.params.name)
-    if (!found)
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
-        `Unknown tool: ${cut(request.params.name)}`,
-      )
-    const result = await callTool(found.tool, request.params.arguments, context, found.environment)
-    return server.projectCallToolResult(result, found.tool.listing.outputSchema as never)
+    const tool = environments.get(request.params.name)?.tool
+    const answer = await (trace
+      ? withinTrace(
+          trace,
+          tracedCall('tools/call', tool?.name, context),
+          () => answerTo(request, context),
+          endOfCall,
+          logger,
+        )
+      : answerTo(request, context))
+    if ('error' in answer) throw answer.error
+    return server.projectCallToolResult(answer.result, tool?.listing.outputSchema as never)
   }
 
   return function toolServerFactory() {

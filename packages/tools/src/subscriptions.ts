@@ -27,6 +27,7 @@ export function subscriptions(
   open: () => McpHttpHandler,
   limits: SubscriptionLimits,
   onRefused: (error: Error) => void,
+  onLimited?: (req: Request) => unknown,
 ) {
   const { maxSubscriptions, maxSubscriptionsPerPrincipal, maxSubscriptionMs } = limits
   const streams = new Set<Stream>()
@@ -43,7 +44,10 @@ export function subscriptions(
     if (status === 401) {
       const challenge = 'Bearer error="invalid_token", error_description="The token has expired"'
       res.set('WWW-Authenticate', challenge)
-    } else res.set('Retry-After', String(RETRY_AFTER_SECONDS))
+    } else {
+      res.set('Retry-After', String(RETRY_AFTER_SECONDS))
+      if (onLimited) tell(onLimited, req)
+    }
     sendRpcError(req, res, status, { code: status, message: `${TITLES[status]}: ${reason}` })
   }
 
@@ -79,6 +83,13 @@ export function subscriptions(
       return { streams: streams.size, callers: counts.size }
     },
   }
+}
+
+/** Who only watches must not decide how a request ends, neither at once nor later. */
+function tell(listener: (req: Request) => unknown, req: Request): void {
+  try {
+    Promise.resolve(listener(req)).catch(() => {})
+  } catch {}
 }
 
 const TITLES = { 401: 'Unauthorized', 429: 'Too Many Requests', 503: 'Service Unavailable' }

@@ -47,7 +47,7 @@ it('refuses a list that is none of hashes, without showing it', () => {
   expect(read).not.toThrow(/hunter2/)
 })
 
-describe('the command that makes a key', () => {
+describe('the command that makes a key', { timeout: 60_000 }, () => {
   let folder: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'keys-'))

@@ -1,8 +1,5 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { PassThrough } from 'node:stream'
-import { createLogger } from '@mcp-prod/logging'
-import { createMetrics } from '@mcp-prod/metrics'
 import { createServer } from '@mcp-prod/security'
 import pg from 'pg'
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -12,6 +9,7 @@ import { DatabaseError } from '../src/postgres-query.js'
 import { createServices } from '../src/services.js'
 import { findArticles } from '../src/tools/find-articles.js'
 import { required } from './support/credentials.js'
+import { keptTelemetry } from './support/kept-telemetry.js'
 import { openedPostgres, patience } from './support/opened-postgres.js'
 import { ask, postgresServer } from './support/postgres-server.js'
 import { toolContext } from './support/tool-context.js'
@@ -22,14 +20,11 @@ const url = database?.url ?? ''
 afterAll(() => database?.close())
 
 const unavailable = 'The database is not available; try again in a minute'
+const unblocked = { blockedBy: () => undefined, hosts: [], token: undefined }
 let server: Awaited<ReturnType<typeof serverWith>>
 
 async function serverWith(databaseUrl: string) {
-  const stream = new PassThrough()
-  const lines: string[] = []
-  stream.on('data', (chunk) => lines.push(String(chunk)))
-  const logger = createLogger({ level: 'debug', stream })
-  const metrics = createMetrics({ runtime: false })
+  const { telemetry, logs } = keptTelemetry()
   const config = readConfig({
     ...required,
     DATABASE_URL: databaseUrl,
@@ -37,10 +32,10 @@ async function serverWith(databaseUrl: string) {
     DATABASE_ACQUIRE_TIMEOUT: '2s',
     DATABASE_STATEMENT_TIMEOUT: '1s',
   })
-  const { services, checks, close } = createServices(config, { logger, metrics })
+  const { services, checks, close } = createServices(config, telemetry)
   const { postgres = { run: () => {} } } = checks
-  const parts = { checks: { postgres }, logger, metrics, blockedBy: () => undefined, hosts: [] }
-  const admin = createServer(createAdmin(parts))
+  const app = createAdmin({ checks: { postgres }, telemetry, ...unblocked })
+  const admin = createServer(app)
   admin.listen(0, '127.0.0.1')
   await once(admin, 'listening')
   const ready = `http://127.0.0.1:${(admin.address() as AddressInfo).port}/ready`
@@ -51,10 +46,7 @@ async function serverWith(databaseUrl: string) {
         .poll(async () => (await fetch(ready)).status, { timeout: 15_000, interval: 300 })
         .toBe(status),
     answer: async () => (await fetch(ready)).text(),
-    logs: async () => {
-      await logger.flush()
-      return lines.join('')
-    },
+    logs,
     async close() {
       admin.closeAllConnections()
       admin.close()

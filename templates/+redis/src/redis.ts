@@ -3,6 +3,7 @@ import { duration, secret, url } from '@mcp-prod/config'
 import { Redis as Client, ReplyError } from 'ioredis'
 import type { SharedConfig } from './config.js'
 import { name } from './identity.js'
+import { tracedUse } from './redis-spans.js' // +tracing
 import type { ServiceParts } from './services.js'
 
 export const redisSettings = {
@@ -13,6 +14,7 @@ export const redisSettings = {
 
 export type RedisConfig = Pick<SharedConfig, keyof typeof redisSettings>
 export type Redis = ReturnType<typeof createRedis>
+export type UseRedis = <T>(work: (client: Client) => Promise<T>) => Promise<T>
 
 /** Redis could not be used just now; its message is for the log. */
 export class RedisError extends Error {
@@ -26,7 +28,8 @@ const OUTAGE =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|UNBLOCKED)\b|max number of clients/
 
 /** One connection to Redis for all calls, which comes back by itself. While it is away calls fail at once. */
-export function createRedis(config: RedisConfig, { logger, metrics }: ServiceParts) {
+export function createRedis(config: RedisConfig, parts: ServiceParts) {
+  const { logger, metrics } = parts
   const { REDIS_CONNECT_TIMEOUT: connectMs, REDIS_COMMAND_TIMEOUT: commandMs } = config
   let pending = 0
   /** Why there is no connection. */
@@ -84,6 +87,7 @@ export function createRedis(config: RedisConfig, { logger, metrics }: ServicePar
   return {
     use,
     check: () => use((client) => client.ping()),
+    ...tracedUse(use, parts.tracing), // +tracing
     /** Waits for the answers under way, but not for ever. */
     async close() {
       await Promise.race([

@@ -3,11 +3,14 @@ import { createLogger } from '@mcp-prod/logging'
 import { handleProcessErrors } from '@mcp-prod/recovery'
 import { withDeadline } from '@mcp-prod/resilience'
 import { createToolServer } from '@mcp-prod/tools'
+import { traceFields } from '@mcp-prod/tracing' // +tracing
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
-import { loadDevelopmentEnv, orExit, readSharedConfig } from './config.js'
+import { loadDevelopmentEnv, readSharedConfig } from './config.js'
+import { orExit } from './faults.js'
 import { name, version } from './identity.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
+import { createTracing } from './tracing.js' // +tracing
 
 // The same tools for a client that starts this process itself. stdout belongs to the protocol, so logs go to stderr.
 // There is no caller to authenticate: whoever started the process already has its rights.
@@ -19,8 +22,13 @@ const logger = createLogger({
   service: name,
   version,
   stream: process.stderr,
+  contextFields: traceFields, // +tracing
 })
-const { services, close } = createServices(config, { logger })
+const tracing = createTracing(config, logger) // +tracing
+const { services, close } = createServices(config, {
+  logger,
+  tracing, // +tracing
+})
 const stopping = new AbortController()
 
 const connection = serveStdio(
@@ -31,6 +39,7 @@ const connection = serveStdio(
     logger,
     signal: stopping.signal,
     budget: withDeadline,
+    trace: tracing.traceCall, // +tracing
     dangerouslyIgnoreScopes: true,
   }),
   { onerror: (error) => logger.warn('stdio connection', { error }) },
@@ -41,6 +50,7 @@ async function stop(reason: string, exitCode = 0) {
   stopping.abort()
   await connection.close()
   await close()
+  await tracing.close() // +tracing
   await logger.flush()
   process.exit(exitCode)
 }

@@ -15,6 +15,7 @@ import {
   text,
   url, // +upstream
 } from '@mcp-prod/config'
+import { requireToken } from '@mcp-prod/profiling'
 import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
 import { introspectionSettings } from './introspection.js' // +introspection
 import { jwtSettings } from './jwt.js' // +jwt
@@ -22,6 +23,7 @@ import { keySettings } from './keys.js' // +apikey
 import { postgresSettings } from './postgres.js' // +postgres
 import { redisSettings } from './redis.js' // +redis
 import { resourceSettings } from './resource.js' // +oauth
+import { tracingSettings } from './tracing.js' // +tracing
 
 /** What every way of running the server reads. */
 const shared = {
@@ -30,6 +32,7 @@ const shared = {
   WEATHER_TIMEOUT: duration({ default: '3s' }), // +upstream
   ...postgresSettings, // +postgres
   ...redisSettings, // +redis
+  ...tracingSettings, // +tracing
 }
 
 /** Every setting: its name in the environment (or NAME_FILE), its type and its default. See .env.example. */
@@ -45,6 +48,12 @@ export const settings = {
   ...jwtSettings, // +jwt
   ...introspectionSettings, // +introspection
   LIST_ONLY_CALLABLE: flag({ default: false }),
+  // Without it there is neither profiling nor a way to change the log's level but SIGUSR2.
+  ADMIN_TOKEN: secret(parsed(adminToken, { optional: true })),
+
+  ACCESS_LOG_SHARE: parsed(share, { default: '1' }),
+  SLOW_REQUEST: duration({ min: '1ms', max: '1h', default: '2s' }),
+  AUDIT_LOG: text({ default: 'stdout' }),
 
   // TLS ends here only where these are set; usually a proxy in front does it.
   TLS_CERT: parsed(certificates, { optional: true }),
@@ -87,17 +96,6 @@ export function tlsOf({ TLS_CERT: cert, TLS_KEY: key, TLS_CLIENT_CA: clientCa }:
   return cert !== undefined && key !== undefined ? { cert, key, clientCa } : undefined
 }
 
-/** What `read` gives, or the faults on stderr and the end of the process. */
-export function orExit<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
-}
-
 /** Reads this project's .env into the environment. In production the platform sets the environment. */
 export function loadDevelopmentEnv(): void {
   const file = new URL('../.env', import.meta.url)
@@ -120,6 +118,18 @@ function origins(text: string): string[] {
 function pem(text: string): string {
   if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) throw new Error('it is not in PEM format')
   return text
+}
+
+function adminToken(text: string): string {
+  requireToken(text)
+  return text
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new Error('it is no number from 0 to 1')
+  return value
 }
 
 /** Not secret and so shown by --print-config: a key beside the certificate, as HAProxy has it, must not be. */

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { type ConfigError, watchConfig } from '@mcp-prod/config'
 import type { Logger } from '@mcp-prod/logging'
-import { renewTls } from '@mcp-prod/security'
+import { certificateOf, renewTls } from '@mcp-prod/security'
 import type { createAuth } from './auth.js'
 import { type Config, settings, tlsOf } from './config.js'
 
@@ -21,6 +21,9 @@ const isLive = (name: string) =>
 
 /** Looks at those files every few seconds: keys and certificates are rotated without a restart. */
 export function watchSettings({ config, logger, auth, server }: Reloaded) {
+  const first = tlsOf(config)
+  let certificate = first && certificateOf(first)
+
   function onChange(next: Config, changed: readonly string[]) {
     const live = changed.filter(isLive)
     const waiting = changed.filter((name) => !isLive(name))
@@ -28,7 +31,9 @@ export function watchSettings({ config, logger, auth, server }: Reloaded) {
     auth.update(next, live)
     if (waiting.length > 0) logger.warn('a restart is needed', { settings: waiting })
     const tls = live.some((name) => name.startsWith('TLS_')) && tlsOf(next)
-    if (tls) logger.info('certificate replaced', { ...renewTls(server, tls) })
+    if (!tls) return
+    certificate = renewTls(server, tls)
+    logger.info('certificate replaced', { ...certificate })
   }
 
   const watch = watchConfig(settings, {
@@ -45,5 +50,9 @@ export function watchSettings({ config, logger, auth, server }: Reloaded) {
     .filter((name) => !isDeepStrictEqual(config[name], watch.config[name]))
   // Replaced between the start's look at the files and this one.
   if (missed.length > 0) onChange(watch.config, missed)
-  return watch
+  return {
+    /** What the server shows at the moment; none where a proxy in front ends TLS. */
+    certificate: () => certificate,
+    close: () => watch.close(),
+  }
 }

@@ -2,10 +2,11 @@ import type { Check } from '@mcp-prod/health'
 import type { Logger } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import type { PolicyEvent } from '@mcp-prod/resilience'
+import type { Tracing } from '@mcp-prod/tracing' // +tracing
 import type { SharedConfig } from './config.js'
 import { createPostgres, type Postgres } from './postgres.js' // +postgres
 import { createRedis, type Redis } from './redis.js' // +redis
-import { createWeather, type Weather } from './upstream/weather.js' // +upstream
+import { createWeather, type Watched, type Weather } from './upstream/weather.js' // +upstream
 
 /** What tools work with: a client or a pool added here is found by every tool in `services`. */
 export interface Services {
@@ -23,6 +24,7 @@ export interface ServiceParts {
   logger: Logger
   /** Missing over stdio, where nobody scrapes. */
   metrics?: Metrics
+  tracing: Tracing // +tracing
 }
 
 /** What calls are counted of: the names of the policies below. */
@@ -33,8 +35,9 @@ export const dependencies: readonly string[] = [
 
 /** Opens what the tools need, each with a check for the probes and a way to close it. */
 export function createServices(config: SharedConfig, parts: ServiceParts) {
-  const onEvent = watcher(parts) // +upstream
-  const weather = createWeather(config, onEvent) // +upstream
+  const watched: Watched = { onEvent: watcher(parts) } // +upstream
+  watched.trace = parts.tracing.traceClient // +upstream +tracing
+  const weather = createWeather(config, watched) // +upstream
   const postgres = createPostgres(config, parts) // +postgres
   const redis = createRedis(config, parts) // +redis
   const services: Services = {

@@ -83,7 +83,7 @@ it('counts calls and logs who made them, without the token', async () => {
   const client = await connect(app.url, app.token)
   await client.callTool({ name: 'summarize_numbers', arguments: { numbers: [1] } })
   await client.close()
-  expect(await app.metrics.registry.metrics()).toMatch(
+  expect(await app.metrics()).toMatch(
     /mcp_tool_calls_total\{tool="summarize_numbers",outcome="ok"\} [1-9]/,
   )
   const logs = await app.logs()

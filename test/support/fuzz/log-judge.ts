@@ -29,11 +29,12 @@ function problemOf(
   if (line.length > MAX_LINE_CHARS) return 'a line that is too long'
   if (UNSAFE.test(line)) return 'a control character'
   if (BLAMES_ASSEMBLY.test(line)) return 'blames the assembly of the server for what a client did'
-  const { level, message, time } = parsed(line)
-  if (typeof time !== 'string' || typeof message !== 'string') return 'not a line of the log'
+  const { level, message, time, log } = parsed(line)
+  if (typeof time !== 'string' || (typeof message !== 'string' && log !== 'audit'))
+    return 'not a line of the log'
   if (level === 'error') return `an error, "${message}"`
   // Node's own warnings, of listeners that pile up; lines that nobody can judge any more.
-  if (message === 'process warning' || message === 'log lines dropped') return message
+  if (/^process warning$|lines dropped$/.test(String(message))) return String(message)
   return undefined
 }
 

@@ -35,9 +35,10 @@ export function sumOf(
     .reduce((sum, { value }) => sum + value, 0)
 }
 
-/** The different values of a label. */
+/** The different values of a label among the series that counted anything. */
 export function labelsOf(series: readonly Series[], label: string): string[] {
-  return [...new Set(series.flatMap(({ labels }) => labels[label] ?? []))]
+  const counted = series.filter(({ value }) => value !== 0)
+  return [...new Set(counted.flatMap(({ labels }) => labels[label] ?? []))]
 }
 
 export function ask(url: string): Promise<{ status: number; text: string }> {

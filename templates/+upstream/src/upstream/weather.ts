@@ -1,5 +1,5 @@
 import { currentRequestId } from '@mcp-prod/logging'
-import { httpClient, type PolicyEvent } from '@mcp-prod/resilience'
+import { type HttpClientOptions, httpClient } from '@mcp-prod/resilience'
 import { z } from 'zod'
 
 const answer = z.object({
@@ -13,6 +13,9 @@ export interface CurrentWeather {
 }
 
 export type Weather = ReturnType<typeof createWeather>
+
+/** Who looks on: metrics and traces. */
+export type Watched = Pick<HttpClientOptions, 'onEvent' | 'trace'>
 
 /** The weather service could not be used; its message is for the log. */
 export class UpstreamError extends Error {
@@ -31,14 +34,14 @@ export interface WeatherSettings {
  */
 export function createWeather(
   { WEATHER_URL: baseUrl, WEATHER_TIMEOUT: totalMs }: WeatherSettings,
-  onEvent?: (event: PolicyEvent) => void,
+  watched: Watched = {},
 ) {
   const http = httpClient('weather', {
     baseUrl,
     timeout: { totalMs, attemptMs: Math.ceil(totalMs / 2) },
     maxResponseBytes: 64 * 1024,
     headers: () => ({ 'X-Request-Id': currentRequestId() }),
-    ...(onEvent && { onEvent }),
+    ...watched,
   })
 
   return {

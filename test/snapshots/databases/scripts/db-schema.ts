@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import pg from 'pg'
-import { loadDevelopmentEnv, orExit, readSharedConfig } from '../src/config.js'
+import { loadDevelopmentEnv, readSharedConfig } from '../src/config.js'
+import { orExit } from '../src/faults.js'
 
 // Applies db/schema.sql to DATABASE_URL, as one transaction: `npm run db:schema`.
 loadDevelopmentEnv()

@@ -14,6 +14,7 @@ import {
   secret,
   text,
 } from '@mcp-prod/config'
+import { requireToken } from '@mcp-prod/profiling'
 import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
 import { keySettings } from './keys.js'
 import { postgresSettings } from './postgres.js'
@@ -36,6 +37,12 @@ export const settings = {
 
   ...keySettings,
   LIST_ONLY_CALLABLE: flag({ default: false }),
+  // Without it there is neither profiling nor a way to change the log's level but SIGUSR2.
+  ADMIN_TOKEN: secret(parsed(adminToken, { optional: true })),
+
+  ACCESS_LOG_SHARE: parsed(share, { default: '1' }),
+  SLOW_REQUEST: duration({ min: '1ms', max: '1h', default: '2s' }),
+  AUDIT_LOG: text({ default: 'stdout' }),
 
   // TLS ends here only where these are set; usually a proxy in front does it.
   TLS_CERT: parsed(certificates, { optional: true }),
@@ -78,17 +85,6 @@ export function tlsOf({ TLS_CERT: cert, TLS_KEY: key, TLS_CLIENT_CA: clientCa }:
   return cert !== undefined && key !== undefined ? { cert, key, clientCa } : undefined
 }
 
-/** What `read` gives, or the faults on stderr and the end of the process. */
-export function orExit<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
-}
-
 /** Reads this project's .env into the environment. In production the platform sets the environment. */
 export function loadDevelopmentEnv(): void {
   const file = new URL('../.env', import.meta.url)
@@ -111,6 +107,18 @@ function origins(text: string): string[] {
 function pem(text: string): string {
   if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) throw new Error('it is not in PEM format')
   return text
+}
+
+function adminToken(text: string): string {
+  requireToken(text)
+  return text
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new Error('it is no number from 0 to 1')
+  return value
 }
 
 /** Not secret and so shown by --print-config: a key beside the certificate, as HAProxy has it, must not be. */

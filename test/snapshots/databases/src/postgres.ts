@@ -20,7 +20,8 @@ const CHECK_MS = 1_500
 const CLOSE_MS = 2_000
 
 /** A bounded pool of connections to PostgreSQL, and one more for probes and for ending what nobody waits for. */
-export function createPostgres(config: PostgresConfig, { logger, metrics }: ServiceParts) {
+export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
+  const { logger, metrics } = parts
   const max = config.DATABASE_POOL_MAX
   const open = new Set<pg.PoolClient>()
   const pool = opened(max, config.DATABASE_ACQUIRE_TIMEOUT, config.DATABASE_STATEMENT_TIMEOUT)
@@ -88,5 +89,9 @@ export function createPostgres(config: PostgresConfig, { logger, metrics }: Serv
     await Promise.race([ended, sleep(500)])
   }
 
-  return { query, check, close }
+  return {
+    query,
+    check,
+    close,
+  }
 }

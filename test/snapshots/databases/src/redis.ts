@@ -13,6 +13,7 @@ export const redisSettings = {
 
 export type RedisConfig = Pick<SharedConfig, keyof typeof redisSettings>
 export type Redis = ReturnType<typeof createRedis>
+export type UseRedis = <T>(work: (client: Client) => Promise<T>) => Promise<T>
 
 /** Redis could not be used just now; its message is for the log. */
 export class RedisError extends Error {
@@ -26,7 +27,8 @@ const OUTAGE =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|UNBLOCKED)\b|max number of clients/
 
 /** One connection to Redis for all calls, which comes back by itself. While it is away calls fail at once. */
-export function createRedis(config: RedisConfig, { logger, metrics }: ServiceParts) {
+export function createRedis(config: RedisConfig, parts: ServiceParts) {
+  const { logger, metrics } = parts
   const { REDIS_CONNECT_TIMEOUT: connectMs, REDIS_COMMAND_TIMEOUT: commandMs } = config
   let pending = 0
   /** Why there is no connection. */

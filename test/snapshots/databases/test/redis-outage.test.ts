@@ -1,9 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
-import { createLogger } from '@mcp-prod/logging'
-import { createMetrics } from '@mcp-prod/metrics'
 import { createServer } from '@mcp-prod/security'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -14,6 +11,7 @@ import { createServices } from '../src/services.js'
 import { recall } from '../src/tools/recall.js'
 import { remember } from '../src/tools/remember.js'
 import { required } from './support/credentials.js'
+import { keptTelemetry } from './support/kept-telemetry.js'
 import { command, redisServer } from './support/redis-server.js'
 import { toolContext } from './support/tool-context.js'
 
@@ -23,24 +21,21 @@ const url = redis?.url ?? ''
 afterAll(() => redis?.close())
 
 const unavailable = 'Notes are not available; try again in a minute'
+const unblocked = { blockedBy: () => undefined, hosts: [], token: undefined }
 let server: Awaited<ReturnType<typeof serverWith>>
 
 async function serverWith(redisUrl: string) {
-  const stream = new PassThrough()
-  const lines: string[] = []
-  stream.on('data', (chunk) => lines.push(String(chunk)))
-  const logger = createLogger({ level: 'debug', stream })
-  const metrics = createMetrics({ runtime: false })
+  const { telemetry, metrics, logs } = keptTelemetry()
   const timeouts = { REDIS_CONNECT_TIMEOUT: '1s', REDIS_COMMAND_TIMEOUT: '1s' }
   const config = readConfig({ ...required, ...timeouts, REDIS_URL: redisUrl })
-  const { services, checks, close } = createServices(config, { logger, metrics })
+  const { services, checks, close } = createServices(config, telemetry)
   const { redis = { run: () => {} } } = checks
-  const parts = { checks: { redis }, logger, metrics, blockedBy: () => undefined, hosts: [] }
-  const admin = createServer(createAdmin(parts))
+  const app = createAdmin({ checks: { redis }, telemetry, ...unblocked })
+  const admin = createServer(app)
   admin.listen(0, '127.0.0.1')
   await once(admin, 'listening')
   const ready = `http://127.0.0.1:${(admin.address() as AddressInfo).port}/ready`
-  const context = toolContext({ services, log: logger })
+  const context = toolContext({ services, log: telemetry.logger })
   return {
     services,
     write: async (text: string) => remember.run({ name: 'list', text }, context),
@@ -49,12 +44,9 @@ async function serverWith(redisUrl: string) {
       expect
         .poll(async () => (await fetch(ready)).status, { timeout: 15_000, interval: 300 })
         .toBe(status),
-    metrics: () => metrics.registry.metrics(),
+    metrics,
     answer: async () => (await fetch(ready)).text(),
-    logs: async () => {
-      await logger.flush()
-      return lines.join('')
-    },
+    logs,
     close,
     closeAdmin() {
       admin.closeAllConnections()

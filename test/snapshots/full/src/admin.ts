@@ -1,22 +1,25 @@
-import { type Check, dependencyChecks, live, ready } from '@mcp-prod/health'
-import type { Logger } from '@mcp-prod/logging'
-import type { Metrics } from '@mcp-prod/metrics'
+import { type Check, dependencyChecks, live, ready, startup } from '@mcp-prod/health'
+import { logLevel } from '@mcp-prod/logging'
+import { profiling, requireToken } from '@mcp-prod/profiling'
 import { notFound, recover } from '@mcp-prod/recovery'
 import { hostGuard, securityHeaders } from '@mcp-prod/security'
 import express from 'express'
+import type { Telemetry } from './telemetry.js'
 
 export interface AdminParts {
   checks: Record<string, Check>
-  logger: Logger
-  metrics: Metrics
+  telemetry: Telemetry
   /** Why no traffic should come just now: starting or draining. */
   blockedBy: () => string | undefined
   /** Names it may be asked by; any when empty, as probes and scrapers ask by address. */
   hosts: readonly string[]
+  /** Opens profiling and the log's level to whoever has it; without one there are none. */
+  token: string | undefined
 }
 
 /** The private port: probes for the platform and metrics for Prometheus. Never expose it to the internet. */
-export function createAdmin({ checks, logger, metrics, blockedBy, hosts }: AdminParts) {
+export function createAdmin({ checks, telemetry, blockedBy, hosts, token }: AdminParts) {
+  const { logger, audit, metrics } = telemetry
   const report = dependencyChecks(checks, {
     onChange: (check, status, error) =>
       status === 'up'
@@ -24,12 +27,27 @@ export function createAdmin({ checks, logger, metrics, blockedBy, hosts }: Admin
         : logger.warn('dependency failed', { check, status, error }),
   })
 
+  metrics.observeHealth(async () => {
+    const { ok, checks } = await report()
+    return { ready: ok && blockedBy() === undefined, checks }
+  })
+
   const app = express()
   app.use(securityHeaders())
   app.use(hostGuard({ hosts, dangerouslyAnyHost: hosts.length === 0 }))
   app.get('/health', live(report))
   app.get('/ready', ready(report, { blockedBy }))
+  app.get(
+    '/startup',
+    startup(() => blockedBy() !== 'starting'),
+  )
   app.get('/metrics', metrics.handler)
+  if (token !== undefined) {
+    const onProfile = (profile: object) =>
+      audit({ decision: 'allowed', method: 'profile', ...profile })
+    app.use('/debug/pprof', profiling({ token, onProfile }))
+    app.all('/debug/log-level', requireToken(token), logLevel(logger))
+  }
   app.use(notFound())
   app.use(recover({ logger }))
   return app

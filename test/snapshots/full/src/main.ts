@@ -2,19 +2,20 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { printConfig } from '@mcp-prod/config'
-import { createLogger, type Logger, requestIdOf } from '@mcp-prod/logging'
-import { createMetrics, type Metrics } from '@mcp-prod/metrics'
+import { levelOnSignal, requestIdOf } from '@mcp-prod/logging'
 import { handleProcessErrors, watchEventLoop } from '@mcp-prod/recovery'
 import { NotReadyError, waitFor } from '@mcp-prod/resilience'
 import { callsOf } from '@mcp-prod/rpc'
-import { certificateOf, createServer } from '@mcp-prod/security'
+import { createServer } from '@mcp-prod/security'
 import { createShutdown, type Shutdown } from '@mcp-prod/shutdown'
 import { createAdmin } from './admin.js'
 import { createApp } from './app.js'
-import { type Config, loadDevelopmentEnv, orExit, readConfig, settings, tlsOf } from './config.js'
+import { type Config, loadDevelopmentEnv, readConfig, settings, tlsOf } from './config.js'
+import { orExit } from './faults.js'
 import { name, version } from './identity.js'
 import { watchSettings } from './reload.js'
-import { createServices, dependencies } from './services.js'
+import { createServices } from './services.js'
+import { createTelemetry, type Telemetry } from './telemetry.js'
 import { tools } from './tools/index.js'
 
 loadDevelopmentEnv()
@@ -23,7 +24,8 @@ if (process.argv.includes('--print-config')) {
   orExit(readConfig)
 } else {
   const config = orExit(readConfig)
-  const logger = createLogger({ level: config.LOG_LEVEL, service: name, version })
+  const telemetry = orExit(() => createTelemetry(config))
+  const { logger, audit, metrics } = telemetry
   const shutdown = createShutdown({
     logger,
     graceMs: config.SHUTDOWN_GRACE,
@@ -40,14 +42,13 @@ if (process.argv.includes('--print-config')) {
     }),
   })
   // First of all, so that a signal or an error during start-up ends the process in order too.
-  shutdown.onClose('logger', () => logger.flush())
+  shutdown.onClose('logger', () => Promise.all([logger.flush(), audit.flush()]))
   shutdown.listen()
-  const metrics = createMetrics({
-    name,
-    version,
-    tools: tools.map((tool) => tool.name),
-    dependencies,
-  })
+  levelOnSignal(logger, 'SIGUSR2')
+  metrics.observeDrain(() => ({
+    drainingForMs: shutdown.drainingForMs,
+    limitMs: shutdown.deadlineMs,
+  }))
   handleProcessErrors({ logger, stop: shutdown.stop, onError: metrics.observeProcessError })
   watchEventLoop({
     logger,
@@ -56,7 +57,7 @@ if (process.argv.includes('--print-config')) {
     killAfterMs: config.EVENT_LOOP_KILL,
     onBlocked: ({ durationMs }) => metrics.observeEventLoopBlocked(durationMs),
   })
-  await start(config, { logger, metrics, shutdown }).catch((error: Error) => {
+  await start(config, { telemetry, shutdown }).catch((error: Error) => {
     // A signal during the start is no fault of it.
     if (shutdown.draining) return
     const problems = error instanceof NotReadyError ? error.faults : [error.message]
@@ -67,15 +68,15 @@ if (process.argv.includes('--print-config')) {
 }
 
 interface Parts {
-  logger: Logger
-  metrics: Metrics
+  telemetry: Telemetry
   shutdown: Shutdown
 }
 
-async function start(config: Config, { logger, metrics, shutdown }: Parts) {
-  const { services, checks, needed, close } = createServices(config, { logger, metrics })
+async function start(config: Config, { telemetry, shutdown }: Parts) {
+  const { logger, metrics } = telemetry
+  const { services, checks, needed, close } = createServices(config, telemetry)
   shutdown.onClose('services', close)
-  const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
+  const { app, auth, mcp } = createApp({ config, telemetry, services, shutdown })
   shutdown.onDrained('mcp streams', () => mcp.close())
 
   let started = false
@@ -83,7 +84,8 @@ async function start(config: Config, { logger, metrics, shutdown }: Parts) {
   // On a developer's machine a web page could reach it through a rebound name.
   const hosts = config.ADMIN_HOST === '127.0.0.1' ? ['localhost', '127.0.0.1'] : []
   const allChecks = { ...checks, ...auth.checks }
-  const admin = createServer(createAdmin({ checks: allChecks, logger, metrics, blockedBy, hosts }))
+  const token = config.ADMIN_TOKEN
+  const admin = createServer(createAdmin({ checks: allChecks, telemetry, blockedBy, hosts, token }))
   const tls = tlsOf(config)
   const server = createServer(app, { tls })
   shutdown.addServer(admin, { last: true })
@@ -102,11 +104,14 @@ async function start(config: Config, { logger, metrics, shutdown }: Parts) {
   const url = await listen(server, 'PORT', config.HOST, config.PORT)
   const watch = watchSettings({ config, logger, auth, server })
   shutdown.onClose('settings', () => watch.close())
+  metrics.observeConnections(server)
+  metrics.observeSubscriptions(() => mcp.subscriptions)
+  metrics.observeCertificate('server', () => watch.certificate()?.expiresAt.getTime())
   started = true
   logger.info('listening', {
     url: `${url}/mcp`,
     adminUrl,
-    certificate: tls && certificateOf(tls),
+    certificate: watch.certificate(),
     tools: tools.length,
     node: process.version,
   })

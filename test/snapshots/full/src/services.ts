@@ -3,7 +3,7 @@ import type { Logger } from '@mcp-prod/logging'
 import type { Metrics } from '@mcp-prod/metrics'
 import type { PolicyEvent } from '@mcp-prod/resilience'
 import type { SharedConfig } from './config.js'
-import { createWeather, type Weather } from './upstream/weather.js'
+import { createWeather, type Watched, type Weather } from './upstream/weather.js'
 
 /** What tools work with: a client or a pool added here is found by every tool in `services`. */
 export interface Services {
@@ -29,8 +29,8 @@ export const dependencies: readonly string[] = [
 
 /** Opens what the tools need, each with a check for the probes and a way to close it. */
 export function createServices(config: SharedConfig, parts: ServiceParts) {
-  const onEvent = watcher(parts)
-  const weather = createWeather(config, onEvent)
+  const watched: Watched = { onEvent: watcher(parts) }
+  const weather = createWeather(config, watched)
   const services: Services = {
     // What was opened above.
     weather,

@@ -4,7 +4,8 @@ import { handleProcessErrors } from '@mcp-prod/recovery'
 import { withDeadline } from '@mcp-prod/resilience'
 import { createToolServer } from '@mcp-prod/tools'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
-import { loadDevelopmentEnv, orExit, readSharedConfig } from './config.js'
+import { loadDevelopmentEnv, readSharedConfig } from './config.js'
+import { orExit } from './faults.js'
 import { name, version } from './identity.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
@@ -20,7 +21,9 @@ const logger = createLogger({
   version,
   stream: process.stderr,
 })
-const { services, close } = createServices(config, { logger })
+const { services, close } = createServices(config, {
+  logger,
+})
 const stopping = new AbortController()
 
 const connection = serveStdio(

@@ -1,25 +1,24 @@
 import { authenticate, authorize } from '@mcp-prod/auth'
-import { addLogFields, type Logger, requestLog } from '@mcp-prod/logging'
-import type { Metrics } from '@mcp-prod/metrics'
+import { addLogFields, requestLog } from '@mcp-prod/logging'
 import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
 import { requestDeadline, withDeadline } from '@mcp-prod/resilience'
 import { type Call, callsOf, jsonBody } from '@mcp-prod/rpc'
 import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
-import { createToolServer, toolHandler } from '@mcp-prod/tools'
+import { createToolServer, type ToolCallEvent, toolHandler } from '@mcp-prod/tools'
 import express, { type Request } from 'express'
 import { createAuth } from './auth.js'
 import type { Config } from './config.js'
 import { name, version } from './identity.js'
 import { endpointScopes, hierarchy } from './scopes.js'
 import type { Services } from './services.js'
+import type { Telemetry } from './telemetry.js'
 import { tools } from './tools/index.js'
 
 export interface AppParts {
   config: Config
-  logger: Logger
-  metrics: Metrics
+  telemetry: Telemetry
   services: Services
   shutdown: Shutdown
 }
@@ -29,7 +28,30 @@ const toolOf = (call: Call) =>
   call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined
 
 /** The public port: what a request passes, in this order, before a tool runs. */
-export function createApp({ config, logger, metrics, services, shutdown }: AppParts) {
+export function createApp({ config, telemetry, services, shutdown }: AppParts) {
+  const { logger, audit, metrics } = telemetry
+
+  function onCall(call: ToolCallEvent) {
+    const { tool, outcome, durationMs, correlationId } = call
+    metrics.observeTool(call)
+    const decision = outcome === 'denied' ? 'denied' : 'allowed'
+    audit({ decision, method: 'tools/call', tool, outcome, durationMs, correlationId })
+  }
+
+  /** Tells of the calls of a request that was refused before any of them ran. */
+  const tellRefused = (decision: 'denied' | 'limited', reason: string) => (req: Request) => {
+    for (const call of callsOf(req)) {
+      const tool = toolOf(call)?.name
+      if (tool) metrics.observeTool({ tool, outcome: decision })
+      audit({ decision, reason, method: call.method, tool: call.name })
+    }
+  }
+
+  const onLimited = (req: Request, layer: string) => {
+    metrics.observeLimited(layer)
+    tellRefused('limited', layer)(req)
+  }
+
   const mcp = toolHandler(
     createToolServer(tools, {
       name,
@@ -37,7 +59,7 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       services,
       logger,
       signal: shutdown.signal,
-      onCall: metrics.observeTool,
+      onCall,
       onAbandoned: metrics.observeAbandoned,
       budget: withDeadline,
       listOnlyCallable: config.LIST_ONLY_CALLABLE,
@@ -46,18 +68,11 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       onError: (error) => logger.debug('refused by the protocol', { error }),
       // So long a stream may outlive the revocation of what it was opened with; clients open it again.
       maxSubscriptionMs: 600_000,
+      onLimited,
     },
   )
 
   const auth = createAuth(config, logger)
-
-  /** Counts the calls of a request that was refused before any of them ran. */
-  const countRefused = (outcome: 'denied' | 'limited') => (req: Request) => {
-    for (const call of callsOf(req)) {
-      const tool = toolOf(call)
-      if (tool) metrics.observeTool({ tool: tool.name, outcome })
-    }
-  }
 
   const app = express()
   app.set('trust proxy', config.TRUST_PROXY)
@@ -65,11 +80,11 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
   app.set('etag', false)
 
   app.use(securityHeaders())
-  app.use(requestLog(logger))
+  app.use(requestLog(logger, { sampleRate: config.ACCESS_LOG_SHARE, slowMs: config.SLOW_REQUEST }))
   app.use(metrics.middleware)
   app.use(hostGuard({ hosts: config.ALLOWED_HOSTS, origins: config.ALLOWED_ORIGINS }))
   // Behind the guard, or a web page under a foreign name could use up its visitor's own limit.
-  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE }))
+  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE, onLimited }))
   app.use(corsAllowlist(config.ALLOWED_ORIGINS))
   app.use(auth.resource.middleware)
   app.all(
@@ -79,7 +94,11 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       hierarchy,
       certificates: auth.certificates,
       resourceMetadataUrl: auth.resource.metadataUrl,
-      onRefused: (_req, refusal) => addLogFields({ refusal }),
+      onRefused(_req, refusal) {
+        addLogFields({ refusal })
+        metrics.observeRefused(refusal)
+        audit({ decision: 'unauthenticated', reason: refusal })
+      },
     }),
     jsonBody({ maxBytes: config.MAX_BODY }),
     requestDeadline({ maxMs: config.REQUEST_TIMEOUT }),
@@ -88,13 +107,14 @@ export function createApp({ config, logger, metrics, services, shutdown }: AppPa
       resourceMetadataUrl: auth.resource.metadataUrl,
       onDenied(req) {
         addLogFields({ refusal: 'scope' })
-        countRefused('denied')(req)
+        metrics.observeRefused('scope')
+        tellRefused('denied', 'scope')(req)
       },
     }),
     limitByPrincipal({
       limit: config.PRINCIPAL_LIMIT_PER_MINUTE,
       costOf: (call) => toolOf(call)?.weight ?? 1,
-      onLimited: countRefused('limited'),
+      onLimited,
     }),
     mcp.middleware,
   )

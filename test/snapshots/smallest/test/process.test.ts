@@ -1,59 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { connect } from './support/clients.js'
-import { credentials, required } from './support/credentials.js'
-
-const missing: boolean[] = [
-  // What it does not start without, and is not here.
-]
-const complete = it.skipIf(missing.includes(true))
-
-let access: Awaited<ReturnType<typeof credentials>>
-beforeAll(async () => {
-  access = await credentials()
-})
-afterAll(async () => {
-  access.close()
-})
-const started: ChildProcess[] = []
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill('SIGKILL')
-})
-
-function run(env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
-    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  started.push(child)
-  let output = ''
-  child.stderr.on('data', (chunk) => {
-    output += chunk
-  })
-  const exited = new Promise<{ code: number | null; output: string }>((resolve) => {
-    child.once('close', (code) => resolve({ code, output }))
-  })
-  const lines = createInterface(child.stdout)
-  lines.on('line', (line) => {
-    output += `${line}\n`
-  })
-  const listening = new Promise<{ url: string; adminUrl: string }>((resolve) => {
-    lines.on('line', (line) => {
-      const entry = JSON.parse(line)
-      if (entry.message === 'listening') resolve(entry)
-    })
-  })
-  return { child, exited, listening }
-}
+import { required } from './support/credentials.js'
+import { access, complete, enough, serverProcess } from './support/server-process.js'
 
 complete('answers the call in flight after SIGTERM, turns unready and exits with 0', async () => {
-  const { child, exited, listening } = run({
-    ...access.env,
-    PORT: '0',
-    ADMIN_PORT: '0',
-    SHUTDOWN_GRACE: '500ms',
-  })
+  const { child, exited, listening } = serverProcess({ ...enough(), SHUTDOWN_GRACE: '500ms' })
   const { url, adminUrl } = await listening
   expect((await fetch(`${adminUrl}/ready`)).status).toBe(200)
   expect((await fetch(`${adminUrl}/health`)).status).toBe(200)
@@ -76,7 +27,7 @@ complete('answers the call in flight after SIGTERM, turns unready and exits with
 })
 
 it('refuses to start with a bad configuration, naming every fault', async () => {
-  const { exited } = run({ PORT: 'eighty', SHUTDOWN_GRACE: '5' })
+  const { exited } = serverProcess({ PORT: 'eighty', SHUTDOWN_GRACE: '5' })
   const { code, output } = await exited
   expect(code).toBe(1)
   const names = ['PORT', 'SHUTDOWN_GRACE', ...Object.keys(required)]

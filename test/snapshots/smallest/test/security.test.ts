@@ -63,7 +63,7 @@ describe('a request is refused', () => {
     expect((await post(callOf('summarize_numbers'), lying, app.bareToken)).status).toBe(403)
     const batch = [callOf('countdown'), callOf('summarize_numbers')]
     expect((await post(batch, {}, app.bareToken)).status).toBe(403)
-    const counted = await app.metrics.registry.metrics()
+    const counted = await app.metrics()
     expect(counted).toContain('{tool="summarize_numbers",outcome="denied"} 3')
   })
 

@@ -1,15 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer as createSocketServer } from 'node:net'
-import { PassThrough } from 'node:stream'
-import { createLogger } from '@mcp-prod/logging'
-import { createMetrics } from '@mcp-prod/metrics'
 import { createServer } from '@mcp-prod/security'
 import { createShutdown } from '@mcp-prod/shutdown'
 import { createApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { createServices } from '../../src/services.js'
-import { tools } from '../../src/tools/index.js'
 import { credentials } from './credentials.js'
+import { keptTelemetry } from './kept-telemetry.js'
 
 /** The whole public application on a free port, with two tokens: one for every scope and one for none. */
 export async function runningApp(env: NodeJS.ProcessEnv = {}) {
@@ -18,14 +15,10 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   const url = new URL(`http://localhost:${port}/mcp`)
   const access = await credentials(url.href)
   const config = readConfig({ ...access.env, ...env })
-  const logs = new PassThrough()
-  const lines: string[] = []
-  logs.on('data', (chunk) => lines.push(String(chunk)))
-  const logger = createLogger({ level: 'debug', stream: logs })
-  const metrics = createMetrics({ tools: tools.map((tool) => tool.name), runtime: false })
-  const { services, close } = createServices(config, { logger, metrics })
-  const shutdown = createShutdown({ logger })
-  const { app, auth, mcp } = createApp({ config, logger, metrics, services, shutdown })
+  const { telemetry, metrics, logs } = keptTelemetry()
+  const { services, close } = createServices(config, telemetry)
+  const shutdown = createShutdown({ logger: telemetry.logger })
+  const { app, auth, mcp } = createApp({ config, telemetry, services, shutdown })
   const server = createServer(app)
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
@@ -36,10 +29,7 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
     bareToken: access.bareToken,
     auth,
     metrics,
-    logs: async () => {
-      await logger.flush()
-      return lines.join('')
-    },
+    logs,
     async close() {
       await mcp.close()
       access.close()

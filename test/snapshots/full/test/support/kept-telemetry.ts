@@ -1,0 +1,33 @@
+import { PassThrough } from 'node:stream'
+import { createAudit, createLogger } from '@mcp-prod/logging'
+import { createMetrics } from '@mcp-prod/metrics'
+import { dependencies } from '../../src/services.js'
+import type { Telemetry } from '../../src/telemetry.js'
+import { tools } from '../../src/tools/index.js'
+
+/** What the server would tell, kept to be looked at. */
+export function keptTelemetry() {
+  const stream = new PassThrough()
+  const lines: string[] = []
+  stream.on('data', (chunk) => lines.push(String(chunk)))
+  const logger = createLogger({ level: 'debug', stream })
+  const audit = createAudit({ stream })
+  const metrics = createMetrics({
+    tools: tools.map((tool) => tool.name),
+    dependencies,
+    runtime: false,
+  })
+  const telemetry: Telemetry = {
+    logger,
+    audit,
+    metrics,
+  }
+  return {
+    telemetry,
+    metrics: () => metrics.registry.metrics(),
+    async logs() {
+      await Promise.all([logger.flush(), audit.flush()])
+      return lines.join('')
+    },
+  }
+}

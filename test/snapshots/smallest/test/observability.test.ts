@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from '@mcp-prod/security'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAdmin } from '../src/admin.js'
+import { tools } from '../src/tools/index.js'
+import { connect } from './support/clients.js'
+import { keptTelemetry } from './support/kept-telemetry.js'
+import { runningApp } from './support/running-app.js'
+
+const body = (name: string, args: object) =>
+  JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name, arguments: args },
+  })
+
+describe('the audit', () => {
+  let app: Awaited<ReturnType<typeof runningApp>>
+  beforeAll(async () => {
+    app = await runningApp({ PRINCIPAL_LIMIT_PER_MINUTE: '3', ACCESS_LOG_SHARE: '0' })
+  })
+  afterAll(() => app.close())
+
+  const post = (token: string) =>
+    fetch(app.url, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${token}`,
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+      },
+      body: body('summarize_numbers', { numbers: [1] }),
+    }).then((response) => response.status)
+  const written = async () =>
+    (await app.logs())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+
+  it('says who called what, and whether they were let', async () => {
+    expect(await post(app.token)).toBe(200)
+    expect(await post(app.bareToken)).toBe(403)
+    expect(await post('nobody-knows-this-token')).toBe(401)
+    const statuses = await Promise.all(Array.from({ length: 4 }, () => post(app.token)))
+    expect(statuses).toContain(429)
+
+    const lines = (await written()).filter(({ log }) => log === 'audit')
+    const call = { method: 'tools/call', tool: 'summarize_numbers' }
+    expect(lines[0]).toMatchObject({ ...call, decision: 'allowed', outcome: 'ok' })
+    expect(lines[0].principal).toMatch(/.+/)
+    expect(lines[0].requestId).toMatch(/.+/)
+    expect(lines[1]).toMatchObject({ ...call, decision: 'denied', reason: 'scope' })
+    expect(lines[2]).toMatchObject({ decision: 'unauthenticated' })
+    expect(lines).toContainEqual(expect.objectContaining({ ...call, decision: 'limited' }))
+    expect(await app.logs()).not.toContain('nobody-knows-this-token')
+  })
+
+  it('is whole where access lines of successes are left out', async () => {
+    const access = (await written()).filter(({ message }) => message === 'request')
+    expect(access.filter(({ status }) => status === 200)).toEqual([])
+    expect(access.map(({ status }) => status)).toEqual(expect.arrayContaining([401, 403, 429]))
+  })
+})
+
+describe('the metrics', () => {
+  it('tell the eras, the limits and the refusals, and take no name of a caller', async () => {
+    const app = await runningApp({ IP_LIMIT_PER_MINUTE: '8' })
+    for (const mode of ['auto', 'legacy'] as const) {
+      const client = await connect(app.url, app.token, mode)
+      await client.close()
+    }
+    for (let asked = 0; asked < 9; asked++) {
+      await fetch(app.url, { method: 'POST', body: body(`invented_${asked}`, {}) })
+    }
+    const text = await app.metrics()
+    for (const series of [
+      /mcp_requests_by_era_total\{era="modern"\} [1-9]/,
+      /mcp_requests_by_era_total\{era="legacy"\} [1-9]/,
+      /mcp_requests_limited_total\{layer="ip"\} [1-9]/,
+      /mcp_requests_refused_total\{reason="missing"\} [1-9]/,
+    ])
+      expect(text).toMatch(series)
+    expect(text).not.toContain('invented')
+    app.close()
+  })
+})
+
+describe('the private port', () => {
+  const token = 'a-token-of-the-people-on-call'
+  const authorization = { Authorization: `Bearer ${token}` }
+  const kept = keptTelemetry()
+  const { telemetry } = kept
+  let blocked: string | undefined = 'starting'
+  async function admin(secret: string | undefined) {
+    const app = createAdmin({
+      checks: {},
+      telemetry: secret === undefined ? keptTelemetry().telemetry : telemetry,
+      blockedBy: () => blocked,
+      hosts: [],
+      token: secret,
+    })
+    const server = createServer(app).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    afterAll(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+  let url: string
+  beforeAll(async () => {
+    url = await admin(token)
+  })
+
+  it('tells start, life and readiness apart', async () => {
+    const statuses = () =>
+      Promise.all(
+        ['/startup', '/health', '/ready'].map(async (path) => (await fetch(url + path)).status),
+      )
+    blocked = 'starting'
+    expect(await statuses()).toEqual([503, 200, 503])
+    blocked = undefined
+    expect(await statuses()).toEqual([200, 200, 200])
+    blocked = 'draining'
+    expect(await statuses()).toEqual([200, 200, 503])
+    blocked = undefined
+  })
+
+  it('changes the level of the log while the server runs, for those with the token', async () => {
+    const change = (headers: Record<string, string>) =>
+      fetch(`${url}/debug/log-level`, { method: 'PUT', headers, body: '{"level":"warn"}' })
+    expect((await change({})).status).toBe(401)
+    expect(telemetry.logger.level).toBe('debug')
+    expect((await change(authorization)).status).toBe(200)
+    expect(telemetry.logger.level).toBe('warn')
+  })
+
+  it('takes a profile, one at a time, and says so in the audit', async () => {
+    const profile = () => fetch(`${url}/debug/pprof/cpu?seconds=1`, { headers: authorization })
+    expect((await fetch(`${url}/debug/pprof/cpu?seconds=1`)).status).toBe(401)
+    const [first, second] = await Promise.all([profile(), profile()])
+    expect([first.status, second.status].sort()).toEqual([200, 409])
+    const taken = (await (first.status === 200 ? first : second).json()) as { nodes: unknown[] }
+    expect(taken.nodes.length).toBeGreaterThan(0)
+    expect(await kept.logs()).toContain('"method":"profile"')
+  })
+
+  it('has no such thing without a token', async () => {
+    const closed = await admin(undefined)
+    for (const path of ['/debug/pprof/cpu', '/debug/log-level'])
+      expect((await fetch(closed + path, { headers: authorization })).status, path).toBe(404)
+  })
+
+  it('counts from zero what alerts look at', async () => {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    for (const { name } of tools)
+      expect(text).toContain(`mcp_tool_calls_total{tool="${name}",outcome="error"} 0`)
+  })
+})

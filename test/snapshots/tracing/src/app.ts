@@ -1,0 +1,127 @@
+import { authenticate, authorize } from '@mcp-prod/auth'
+import { addLogFields, requestLog } from '@mcp-prod/logging'
+import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
+import { notFound, recover } from '@mcp-prod/recovery'
+import { requestDeadline, withDeadline } from '@mcp-prod/resilience'
+import { type Call, callsOf, jsonBody } from '@mcp-prod/rpc'
+import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
+import type { Shutdown } from '@mcp-prod/shutdown'
+import { createToolServer, type ToolCallEvent, toolHandler } from '@mcp-prod/tools'
+import express, { type Request } from 'express'
+import { createAuth } from './auth.js'
+import type { Config } from './config.js'
+import { name, version } from './identity.js'
+import { endpointScopes, hierarchy } from './scopes.js'
+import type { Services } from './services.js'
+import type { Telemetry } from './telemetry.js'
+import { tools } from './tools/index.js'
+import { logTrace } from './tracing.js'
+
+export interface AppParts {
+  config: Config
+  telemetry: Telemetry
+  services: Services
+  shutdown: Shutdown
+}
+
+const toolNamed = new Map(tools.map((tool) => [tool.name, tool]))
+const toolOf = (call: Call) =>
+  call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined
+
+/** The public port: what a request passes, in this order, before a tool runs. */
+export function createApp({ config, telemetry, services, shutdown }: AppParts) {
+  const { logger, audit, metrics } = telemetry
+  const { tracing } = telemetry
+
+  function onCall(call: ToolCallEvent) {
+    const { tool, outcome, durationMs, correlationId } = call
+    metrics.observeTool(call)
+    const decision = outcome === 'denied' ? 'denied' : 'allowed'
+    audit({ decision, method: 'tools/call', tool, outcome, durationMs, correlationId })
+  }
+
+  /** Tells of the calls of a request that was refused before any of them ran. */
+  const tellRefused = (decision: 'denied' | 'limited', reason: string) => (req: Request) => {
+    for (const call of callsOf(req)) {
+      const tool = toolOf(call)?.name
+      if (tool) metrics.observeTool({ tool, outcome: decision })
+      audit({ decision, reason, method: call.method, tool: call.name })
+    }
+  }
+
+  const onLimited = (req: Request, layer: string) => {
+    metrics.observeLimited(layer)
+    tellRefused('limited', layer)(req)
+  }
+
+  const mcp = toolHandler(
+    createToolServer(tools, {
+      name,
+      version,
+      services,
+      logger,
+      signal: shutdown.signal,
+      onCall,
+      onAbandoned: metrics.observeAbandoned,
+      budget: withDeadline,
+      trace: tracing.traceCall,
+      listOnlyCallable: config.LIST_ONLY_CALLABLE,
+    }),
+    {
+      onError: (error) => logger.debug('refused by the protocol', { error }),
+      // So long a stream may outlive the revocation of what it was opened with; clients open it again.
+      maxSubscriptionMs: 600_000,
+      onLimited,
+    },
+  )
+
+  const auth = createAuth(config, logger)
+
+  const app = express()
+  app.set('trust proxy', config.TRUST_PROXY)
+  app.set('query parser', false)
+  app.set('etag', false)
+
+  app.use(securityHeaders())
+  app.use(tracing.middleware)
+  app.use(requestLog(logger, { sampleRate: config.ACCESS_LOG_SHARE, slowMs: config.SLOW_REQUEST }))
+  app.use(logTrace)
+  app.use(metrics.middleware)
+  app.use(hostGuard({ hosts: config.ALLOWED_HOSTS, origins: config.ALLOWED_ORIGINS }))
+  // Behind the guard, or a web page under a foreign name could use up its visitor's own limit.
+  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE, onLimited }))
+  app.use(corsAllowlist(config.ALLOWED_ORIGINS))
+  app.all(
+    '/mcp',
+    authenticate(auth.verify, {
+      scopes: endpointScopes,
+      hierarchy,
+      certificates: auth.certificates,
+      onRefused(_req, refusal) {
+        addLogFields({ refusal })
+        metrics.observeRefused(refusal)
+        audit({ decision: 'unauthenticated', reason: refusal })
+      },
+    }),
+    jsonBody({ maxBytes: config.MAX_BODY }),
+    requestDeadline({ maxMs: config.REQUEST_TIMEOUT }),
+    authorize((call) => toolOf(call)?.scopes ?? [], {
+      scopes: endpointScopes,
+      onDenied(req) {
+        addLogFields({ refusal: 'scope' })
+        metrics.observeRefused('scope')
+        tellRefused('denied', 'scope')(req)
+      },
+    }),
+    limitByPrincipal({
+      limit: config.PRINCIPAL_LIMIT_PER_MINUTE,
+      costOf: (call) => toolOf(call)?.weight ?? 1,
+      onLimited,
+    }),
+    mcp.middleware,
+  )
+  app.use(notFound())
+  app.use(recover({ logger }))
+
+  return { app, auth, mcp }
+}
