@@ -20,6 +20,14 @@ export function logFaults(
   )
 }
 
+/** Lines of stderr but those that say that the process got no CPU: that is the machine, not the server. */
+export function ownErrors(lines: readonly string[]): string[] {
+  return lines.filter((line) => {
+    const { message, durationMs, cpuMs } = parsed(line)
+    return message !== 'event loop blocked' || Number(cpuMs) > Number(durationMs) / 2
+  })
+}
+
 function problemOf(
   line: string,
   secretIn: (text: string) => string | undefined,
