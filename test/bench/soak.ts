@@ -89,19 +89,22 @@ const probing = await autocannon({ url, requests, connections: 16, duration: 10 
 const rate = Math.max(1, Math.floor(probing['2xx'] / probing.duration / 2))
 print(`node ${process.version}, ${MINUTES} minutes at ${rate} requests/s, half of what it can do`)
 
-const stop = new AbortController()
-const visitors = misbehave(url, common, stop.signal)
-const load = autocannon({
-  url,
-  requests,
-  connections: 16,
-  overallRate: rate,
-  duration: MINUTES * 60,
-})
+const total = { answered: 0, failed: 0 }
+const visits: Record<string, number> = {}
 const heap: number[] = []
 const handles: number[] = []
 for (let sample = 0; sample < SAMPLES; sample++) {
-  await sleep((MINUTES * 60_000) / SAMPLES)
+  const stop = new AbortController()
+  const visitors = misbehave(url, common, stop.signal)
+  const duration = Math.max(1, Math.round((MINUTES * 60) / SAMPLES))
+  const load = await autocannon({ url, requests, connections: 16, overallRate: rate, duration })
+  stop.abort()
+  total.answered += load['2xx']
+  total.failed += load.non2xx + load.errors + load.timeouts
+  for (const [kind, count] of Object.entries(await visitors))
+    visits[kind] = (visits[kind] ?? 0) + count
+  // At rest, so that what is under way, and lines that wait for their reader, are not taken for what is kept.
+  await sleep(2_000)
   const { heapBytes, resources } = await held(server)
   heap.push(heapBytes)
   handles.push(Object.values(resources).reduce((sum, count) => sum + count, 0))
@@ -109,9 +112,6 @@ for (let sample = 0; sample < SAMPLES; sample++) {
     `${String(sample + 1).padStart(3)}  heap ${(heapBytes / 1e6).toFixed(2)} MB  ${JSON.stringify(resources)}`,
   )
 }
-const result = await load
-stop.abort()
-const visits = await visitors
 server.kill('SIGTERM')
 const code = await exited
 upstream.close()
@@ -119,8 +119,8 @@ upstream.close()
 const measured = (values: number[]) => trend(values.slice(Math.floor(values.length * WARM_UP)))
 const heapTrend = measured(heap)
 const handleTrend = measured(handles)
-const failed = result.non2xx + result.errors + result.timeouts
-print(`answered ${result['2xx']}, failed ${failed}, ${JSON.stringify(visits)}, exit code ${code}`)
+const { answered, failed } = total
+print(`answered ${answered}, failed ${failed}, ${JSON.stringify(visits)}, exit code ${code}`)
 print(
   `heap ${(heapTrend.slope / 1e3).toFixed(2)} kB a sample, noise ±${(heapTrend.noise / 1e3).toFixed(2)} kB`,
 )

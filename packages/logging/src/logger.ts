@@ -70,7 +70,9 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const transport = new winston.transports.Stream({
     stream,
     log(info: winston.Logform.TransformableInfo, next: () => void) {
-      sink.write(`${info[MESSAGE]}\n`)
+      // What people look for may be the last that the process says.
+      const now = info.level === 'error' || info.level === 'warn'
+      sink.write(`${info[MESSAGE]}\n`, now)
       // At once, whatever the stream does: winston's own buffers have no bound.
       next()
     },

@@ -2,11 +2,17 @@ import type { Writable } from 'node:stream'
 
 /** Characters held back while the stream takes none: about 20,000 usual lines. */
 const MAX_WAITING_CHARS = 4 * 1024 * 1024
+/** Characters written together: what Linux puts into a pipe in one piece, so that no line of stderr falls into the middle. */
+const TOGETHER_CHARS = 4000
 
 /** Lines on their way into a stream. */
 export interface Sink {
-  /** Takes a line with its newline. Never throws, never blocks; drops the line when too many wait already. */
-  write(line: string): void
+  /**
+   * Takes a line with its newline. Never throws, never blocks; drops the line when too many wait already. The first line of a
+   * turn of the event loop is written at once and the others at its end, since a write costs more than a line; with
+   * `now` this one too.
+   */
+  write(line: string, now?: boolean): void
   /** Resolves when every line taken so far has reached the stream, or can never reach it. */
   flush(): Promise<void>
   /** Lines lost so far: too many waited, or a write failed. Only grows. */
@@ -14,6 +20,9 @@ export interface Sink {
 }
 
 const guarded = new WeakSet<Writable>()
+/** What ends this turn; the process may end before it does. */
+const turns = new Set<() => void>()
+let listens = false
 /** Where a write failed, on a full disk perhaps: such a file may end in the middle of a line, of whatever sink. */
 const torn = new WeakSet<Writable>()
 
@@ -30,11 +39,13 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   let dropped = 0
   let droppedEver = 0
   let blocked = false
+  let inTurn = false
   /** Lines taken, and lines the stream is done with: it finishes them in order. */
   let taken = 0
   let done = 0
   const flushes: { upTo: number; resolve: () => void }[] = []
   guard(stream)
+  endTurnsAtExit()
 
   /** @param lost how many the chunk says were dropped before it: again to be told, if it is lost itself. */
   function hand(chunk: string, lines: number, lost = 0): void {
@@ -73,12 +84,26 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   function settle(lines: number): void {
     done += lines
     while (flushes[0] && flushes[0].upTo <= done) flushes.shift()?.resolve()
-    if (unfinished()) return
+    if (!blocked || unfinished()) return
     blocked = false
-    if (waiting.length > 0) handWaiting()
+    handWaiting()
+  }
+
+  function endTurn(): void {
+    turns.delete(endTurn)
+    inTurn = false
+    if (!blocked) handWaiting()
+  }
+
+  function beginTurn(): void {
+    if (inTurn) return
+    inTurn = true
+    turns.add(endTurn)
+    setImmediate(endTurn)
   }
 
   function handWaiting(): void {
+    if (waiting.length === 0) return
     const lines = waiting
     const { line, lost } = takeDropped()
     waiting = []
@@ -87,26 +112,27 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   }
 
   return {
-    write(line) {
+    write(line, now = false) {
       if (stream.destroyed) {
         drop(waiting.length + 1)
         waiting = []
-      } else if (!blocked) {
-        taken++
-        const { line: told, lost } = takeDropped()
-        hand(told + line, 1, lost)
-      } else if (waitingChars + line.length > MAX_WAITING_CHARS) {
-        drop(1)
-      } else {
-        taken++
-        waiting.push(line)
-        waitingChars += line.length
+        waitingChars = 0
+        return
       }
+      if (!blocked && waitingChars + line.length > TOGETHER_CHARS) handWaiting()
+      if (waitingChars + line.length > MAX_WAITING_CHARS) return drop(1)
+      taken++
+      waiting.push(line)
+      waitingChars += line.length
+      if (blocked || (inTurn && !now)) return
+      beginTurn()
+      handWaiting()
     },
     get dropped() {
       return droppedEver
     },
     flush() {
+      if (!blocked) handWaiting()
       if (done >= taken || stream.destroyed) return Promise.resolve()
       return new Promise((resolve) => {
         // A stream that is destroyed forgets the write under way.
@@ -126,4 +152,12 @@ function guard(stream: Writable): void {
   if (guarded.has(stream)) return
   guarded.add(stream)
   stream.on('error', () => {})
+}
+
+function endTurnsAtExit(): void {
+  if (listens) return
+  listens = true
+  process.on('exit', () => {
+    for (const endTurn of turns) endTurn()
+  })
 }

@@ -149,7 +149,7 @@ describe('an event', () => {
     ])
   })
 
-  it('is bounded, takes text alone for who and what, and never throws', () => {
+  it('is bounded, takes text alone for who and what, and never throws', async () => {
     const { audit, raw, lines } = auditing()
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
@@ -167,6 +167,7 @@ describe('an event', () => {
       },
     ]
     for (const event of odd) expect(() => audit(event as AuditEvent)).not.toThrow()
+    await audit.flush()
     expect(lines()).toHaveLength(odd.length)
     expect(lines()[4]).not.toHaveProperty('principal')
     expect(lines()[4]).not.toHaveProperty('durationMs')
@@ -174,7 +175,7 @@ describe('an event', () => {
     expect(raw().length).toBeLessThan(20_000)
   })
 
-  it('has the fields of its context, below its own, also when that throws', () => {
+  it('has the fields of its context, below its own, also when that throws', async () => {
     const contextFields = vi.fn<() => object | undefined>(() => ({
       traceId: 't-1',
       decision: 'allowed',
@@ -186,6 +187,7 @@ describe('an event', () => {
       throw new Error('context')
     })
     audit({ decision: 'limited' })
+    await audit.flush()
     expect(lines()).toMatchObject([
       { decision: 'denied', traceId: 't-1', log: 'audit' },
       { decision: 'limited' },

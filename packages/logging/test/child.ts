@@ -1,4 +1,4 @@
-// Run as a process of its own by stream.test.ts: child.ts <stdout|stderr> <flood|exit|broken>
+// Run as a process of its own by stream.test.ts: child.ts <stdout|stderr> <flood|exit|broken|turn|crash>
 import { setTimeout } from 'node:timers/promises'
 import { createLogger } from '../src/index.js'
 
@@ -12,6 +12,10 @@ if (mode === 'broken') {
   }
   await logger.flush()
   process.stderr.write('survived')
+} else if (mode === 'turn' || mode === 'crash') {
+  for (let i = 0; i < 5; i++) logger.info('line', { i })
+  if (mode === 'turn') process.exit(0)
+  throw new Error('nobody catches this')
 } else {
   for (let i = 0; i < 10_000; i++) logger.info('line', { i, padding: 'x'.repeat(100) })
   if (mode === 'flood') await logger.flush()

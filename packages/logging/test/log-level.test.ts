@@ -166,7 +166,7 @@ describe('logLevel', () => {
 
 describe('levelOnSignal', () => {
   it('turns debug on and off, and off by itself after five minutes', () => {
-    vi.useFakeTimers()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { logger } = capture({ level: 'warn' })
     const remove = levelOnSignal(logger, 'SIGUSR2')
     process.emit('SIGUSR2')

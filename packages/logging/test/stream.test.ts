@@ -171,6 +171,51 @@ describe('a blocked stream', () => {
   })
 })
 
+describe('lines of one turn of the event loop', () => {
+  function writes() {
+    const chunks: string[] = []
+    const stream = new Writable({
+      write(chunk, _encoding, done) {
+        chunks.push(String(chunk))
+        done()
+      },
+    })
+    return { logger: createLogger({ stream }), chunks }
+  }
+
+  it('are written together, but for the first', async () => {
+    const { logger, chunks } = writes()
+    for (let i = 0; i < 5; i++) logger.info('line', { i })
+    expect(chunks.map((chunk) => numbers(chunk))).toEqual([[0]])
+    await setTimeout(0)
+    expect(chunks.map((chunk) => numbers(chunk))).toEqual([[0], [1, 2, 3, 4]])
+    logger.info('line', { i: 5 })
+    expect(chunks.map((chunk) => numbers(chunk))).toEqual([[0], [1, 2, 3, 4], [5]])
+  })
+
+  it.each(['warn', 'error'] as const)('go at once with a line of level %s', (level) => {
+    const { logger, chunks } = writes()
+    for (let i = 0; i < 3; i++) logger.info('line', { i })
+    logger[level]('line', { i: 3 })
+    expect(chunks.flatMap((chunk) => numbers(chunk))).toEqual([0, 1, 2, 3])
+  })
+
+  it('are written in pieces that a pipe takes whole', async () => {
+    const { logger, chunks } = writes()
+    for (let i = 0; i < 100; i++) logger.info('line', { i, more: 'x'.repeat(300) })
+    await logger.flush()
+    expect(chunks.flatMap((chunk) => numbers(chunk))).toEqual([...Array(100).keys()])
+    expect(chunks.length).toBeLessThan(20)
+    for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(4096)
+  })
+
+  it.each(['turn', 'crash'])('are there when the process ends within it: %s', async (how) => {
+    const child = run('stdout', how)
+    const [output] = await Promise.all([text(child.stdout), once(child, 'close')])
+    expect(numbers(output)).toEqual([0, 1, 2, 3, 4])
+  })
+})
+
 describe('dropped', () => {
   it('counts what failed and never what arrived, once each', async () => {
     let full = true

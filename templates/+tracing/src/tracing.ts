@@ -37,7 +37,14 @@ export function createTracing(config: SharedConfig, logger: Logger): Tracing {
     ...Object.fromEntries(given.map(([key, value]) => [key, `${value}`])),
   }
   return orFault('OTEL_TRACES_SAMPLER_ARG', () =>
-    startTracing({ serviceName: name, serviceVersion: version, logger, env }),
+    startTracing({
+      serviceName: name,
+      serviceVersion: version,
+      logger,
+      env,
+      // A collector that is gone must not use up what a shutdown has for everything.
+      closeTimeoutMs: 1_000,
+    }),
   )
 }
 
