@@ -118,8 +118,11 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
   it('counted every call, and logged whose it was without the key', async () => {
     const metrics = await (await fetch(`${server.adminUrl}/metrics`)).text()
     expect(metrics).toContain('mcp_tool_calls_total{tool="summarize_numbers",outcome="ok"} 3')
-    const access = server.lines.filter((line) => line.tool === 'summarize_numbers')
-    expect(access).toHaveLength(3)
+    const about = server.lines.filter((line) => line.tool === 'summarize_numbers')
+    const access = about.filter((line) => line.message === 'request')
+    const audited = about.filter((line) => line.log === 'audit')
+    expect([access.length, audited.length]).toEqual([3, 3])
+    expect(audited[0]).toMatchObject({ principal: 'developer', decision: 'allowed', outcome: 'ok' })
     expect(access[0]).toMatchObject({
       principal: 'developer',
       status: 200,

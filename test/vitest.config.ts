@@ -23,6 +23,7 @@ export default defineConfig({
           exclude: alone,
           // Mostly they wait: for npm, for processes that start, for time.
           maxWorkers: 2,
+          testTimeout: 600_000,
           sequence: { groupOrder: 0 },
         },
       },

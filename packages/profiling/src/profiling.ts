@@ -26,6 +26,8 @@ export interface ProfilingOptions {
   sendSeconds?: number
   /** Told of each use by someone with the token when it has ended: for the audit. */
   onProfile?: (event: ProfileEvent, req: Request) => void
+  /** Told of each request without the token: for the audit. */
+  onRefused?: (req: Request) => void
 }
 
 /**
@@ -37,7 +39,7 @@ export interface ProfilingOptions {
 export function profiling(options: ProfilingOptions): Router {
   const { token, maxSeconds = 30, maxHeapBytes = 512 * 1_048_576, onProfile } = options ?? {}
   const { maxBytes = 1024 * 1_048_576, sendSeconds = 60, snapshotMemoryFactor = 5 } = options ?? {}
-  const guard = requireToken(token)
+  const guard = requireToken(token, { onRefused: options?.onRefused })
   requireWhole('maxSeconds', maxSeconds, 'seconds', 300)
   requireWhole('maxHeapBytes', maxHeapBytes, 'bytes', Number.MAX_SAFE_INTEGER)
   requireWhole('maxBytes', maxBytes, 'bytes', Number.MAX_SAFE_INTEGER)

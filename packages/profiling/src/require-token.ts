@@ -11,9 +11,14 @@ const MAX_CHARS = 1024
  * and histories keep it, is not looked at; nor is any when several `Authorization` headers came, of which a proxy may have
  * judged another.
  *
+ * @param options `onRefused` is told of each request without the token, for the audit; what it throws is ignored.
  * @throws TypeError `ERR_PROFILING_OPTION` for a token of less than 16 visible ASCII characters.
  */
-export function requireToken(token: string): RequestHandler {
+export function requireToken(
+  token: string,
+  options: { onRefused?: ((req: Request) => void) | undefined } = {},
+): RequestHandler {
+  const { onRefused } = options
   const isText = typeof token === 'string'
   const requirement = `${MIN_CHARS} to ${MAX_CHARS} visible ASCII characters, without spaces: make one with \`openssl rand -hex 32\``
   const isToken = isText && token.length <= MAX_CHARS && /^[\x21-\x7e]{16,}$/.test(token)
@@ -24,6 +29,11 @@ export function requireToken(token: string): RequestHandler {
     const given = bearerOf(req)
     // Hashes have one length, so the comparison tells nothing of the token's.
     if (given !== undefined && timingSafeEqual(hash(given), expected)) return next()
+    try {
+      onRefused?.(req)
+    } catch {
+      // Who only watches must not decide what is answered.
+    }
     const challenge = `Bearer realm="debug"${given === undefined ? '' : ', error="invalid_token"'}`
     // What is still being sent is not read.
     if (hasBody(req)) res.set('Connection', 'close')

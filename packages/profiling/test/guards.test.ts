@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { getHeapStatistics } from 'node:v8'
+import express from 'express'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { profiling, requireToken } from '../src/index.js'
 import { BEARER, closeAll, errorOf, serve, TOKEN } from './serve.js'
@@ -27,6 +28,20 @@ async function memoryOf(url: string): Promise<number> {
 }
 
 describe('the token', () => {
+  it('is missed in the hearing of who keeps the audit, which can break nothing', async () => {
+    const refused = vi.fn(() => {
+      throw new Error('audit')
+    })
+    const app = express().use(requireToken(TOKEN, { onRefused: refused }))
+    app.use(profiling({ token: TOKEN, onRefused: refused }))
+    const server = app.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    expect((await fetch(`http://127.0.0.1:${port}/cpu`)).status).toBe(401)
+    expect(refused).toHaveBeenCalledOnce()
+    server.close()
+  })
+
   it.each([
     ['none', {}],
     ['an empty one', { authorization: 'Bearer ' }],

@@ -12,6 +12,8 @@ export interface Scope {
   /** By `performance.now()`. */
   endsAt: number
   trace: TraceContext
+  /** Whether who sent the request asked for less time than it could have. */
+  byCaller: boolean
 }
 
 /** What the next hop is told, and what `requestDeadline` listens to. */
@@ -20,10 +22,20 @@ export const TIMEOUT_HEADER = 'X-Request-Timeout-Ms'
 const scopes = new AsyncLocalStorage<Scope>()
 
 /** Runs `work` in a scope that ends no later than the one around it. */
-export function inScope<T>(timeoutMs: number, trace: TraceContext | undefined, work: () => T): T {
+export function inScope<T>(
+  timeoutMs: number,
+  trace: TraceContext | undefined,
+  work: () => T,
+  byCaller = false,
+): T {
   const outer = scopes.getStore()
   const endsAt = Math.min(performance.now() + timeoutMs, outer?.endsAt ?? Number.POSITIVE_INFINITY)
-  return scopes.run({ endsAt, trace: trace ?? outer?.trace ?? {} }, work)
+  const scope = {
+    endsAt,
+    trace: trace ?? outer?.trace ?? {},
+    byCaller: byCaller || outer?.byCaller === true,
+  }
+  return scopes.run(scope, work)
 }
 
 /**
@@ -50,6 +62,14 @@ export function remainingMs(): number | undefined {
   const scope = scopes.getStore()
   if (!scope || scope.endsAt === Number.POSITIVE_INFINITY) return undefined
   return Math.max(0, Math.floor(scope.endsAt - performance.now()))
+}
+
+/**
+ * Whether the current request has less time than the server would give it, because its sender asked for less: what runs out of
+ * that time is no fault of the server's.
+ */
+export function isCallersDeadline(): boolean {
+  return scopes.getStore()?.byCaller === true
 }
 
 /**

@@ -1,6 +1,6 @@
 export type { BreakerOptions, BreakerState } from './breaker.js'
 export type { BulkheadOptions } from './bulkhead.js'
-export { outgoingHeaders, remainingMs, withDeadline } from './deadline.js'
+export { isCallersDeadline, outgoingHeaders, remainingMs, withDeadline } from './deadline.js'
 export {
   FullError,
   NotReadyError,

@@ -36,6 +36,7 @@ export function requestDeadline(options: RequestDeadlineOptions = {}): RequestHa
       })
       return
     }
-    inScope(Math.min(Number(budget), maxMs), traceContextOf(req), next)
+    const askedMs = Number(budget)
+    inScope(Math.min(askedMs, maxMs), traceContextOf(req), next, askedMs < maxMs)
   }
 }

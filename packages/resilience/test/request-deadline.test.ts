@@ -6,6 +6,7 @@ import { jsonBody } from '@mcp-prod/rpc'
 import express from 'express'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  isCallersDeadline,
   outgoingHeaders,
   type RequestDeadlineOptions,
   remainingMs,
@@ -20,6 +21,7 @@ afterEach(() => {
 
 interface Seen {
   leftMs: number
+  byCaller: boolean
   headers: Record<string, string>
   error?: { code: number; message: string }
 }
@@ -28,7 +30,8 @@ async function serve(options?: RequestDeadlineOptions) {
   const app = express()
   app.post('/', jsonBody(), requestDeadline(options), async (_req, res) => {
     await sleep(1)
-    res.json({ leftMs: remainingMs(), headers: outgoingHeaders() })
+    const byCaller = withDeadline(5_000, isCallersDeadline)
+    res.json({ leftMs: remainingMs(), byCaller, headers: outgoingHeaders() })
   })
   const server = app.listen(0, '127.0.0.1')
   closers.push(() => server.close())
@@ -66,6 +69,17 @@ describe('the time', () => {
     expect(body.leftMs).toBeGreaterThan(0)
     expect(body.leftMs).toBeLessThan(5_000)
     expect(Number(body.headers['X-Request-Timeout-Ms'])).toBeLessThan(5_000)
+  })
+
+  it.each([
+    ['X-Request-Timeout-Ms: 999', true],
+    ['X-Request-Timeout-Ms: 1000', false],
+    ['X-Request-Timeout-Ms: 1001', false],
+    ['X-Other: 1', false],
+  ])("is known to be the sender's where it asked for less (%s: %s)", async (line, byCaller) => {
+    expect(isCallersDeadline()).toBe(false)
+    const { body } = await post(await serve({ maxMs: 1_000 }), [line])
+    expect(body.byCaller).toBe(byCaller)
   })
 
   it.each([[[]], [['X-Request-Timeout-Ms: 999999999']]])(

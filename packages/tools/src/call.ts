@@ -27,10 +27,13 @@ export type ToolOutcome =
   | 'overloaded'
   | 'error'
 
-/** One finished call of a registered tool: for metrics and audit. */
+/** One finished call, also of a tool that does not exist (`invalid_input`): for metrics and audit. */
 export interface ToolCallEvent {
+  /** Of a registered tool, or what the caller took for one: text from the caller, cut. */
   tool: string
   outcome: ToolOutcome
+  /** At a timeout: whether the time that ran out was the request's (`budget`), not the tool's own. */
+  narrowed?: boolean
   durationMs: number
   principal: Principal | undefined
   /** What the caller was given instead of the error; the log has it too. */
@@ -39,7 +42,7 @@ export interface ToolCallEvent {
 
 /** What a call comes to; the error is one that the caller may see. */
 export type Answer =
-  | { outcome: ToolOutcome; result: CallToolResult }
+  | { outcome: ToolOutcome; result: CallToolResult; narrowed?: boolean }
   | { outcome: ToolOutcome | 'unknown_tool'; error: ProtocolError }
 
 type ToolAnswer = Answer & { outcome: ToolOutcome }
@@ -55,19 +58,27 @@ export async function callTool(
   const principal = principalOf(context.http?.authInfo)
   const answer = await attempt(tool, args, context, principal, environment, started)
   const correlationId = correlationIdOf(answer)
-  try {
-    environment.onCall({
-      tool: tool.name,
-      outcome: answer.outcome,
-      durationMs: performance.now() - started,
-      principal,
-      ...(correlationId && { correlationId }),
-    })
-  } catch (error) {
-    // Who only watches must not decide how a call ends.
-    environment.logger.warn('onCall failed', { error })
-  }
+  tell(environment, {
+    tool: tool.name,
+    outcome: answer.outcome,
+    durationMs: performance.now() - started,
+    principal,
+    ...('narrowed' in answer && { narrowed: answer.narrowed === true }),
+    ...(correlationId && { correlationId }),
+  })
   return answer
+}
+
+/** Who only watches must not decide how a call ends. */
+export function tell(
+  { onCall, logger }: Pick<CallEnvironment, 'onCall' | 'logger'>,
+  event: ToolCallEvent,
+): void {
+  try {
+    onCall(event)
+  } catch (error) {
+    logger.warn('onCall failed', { error })
+  }
 }
 
 async function attempt(
@@ -107,7 +118,8 @@ function endedEarly(tool: Tool, ended: Ending, timeoutMs: number): ToolAnswer {
   if (ended === 'timeout') {
     const within = `did not answer within ${Math.ceil(timeoutMs)} ms`
     const why = timeoutMs > 0 ? '' : ': no time was left to run it'
-    return { outcome: 'timeout', result: errorResult(`Tool ${tool.name} ${within}${why}`) }
+    const result = errorResult(`Tool ${tool.name} ${within}${why}`)
+    return { outcome: 'timeout', result, narrowed: timeoutMs < tool.timeoutMs }
   }
   const why =
     ended === 'shutdown' ? 'the server is shutting down; try again' : 'the request was cancelled'

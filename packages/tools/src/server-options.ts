@@ -13,7 +13,7 @@ export interface ToolServerOptions {
   services?: ToolServices
   /** Gets the text and stack of masked errors. Without it they are lost. @default none */
   logger?: Logger
-  /** Called at the end of every call of a registered tool; what it throws is logged. @default none */
+  /** Called at the end of every call, of unknown tools too; what it throws is logged. @default none */
   onCall?: (event: ToolCallEvent) => void
   /**
    * Aborts when running calls must stop now, such as a shutdown's end. It also closes the threads of `inWorker`.

@@ -8,7 +8,7 @@ import {
   type ServerOptions,
 } from '@modelcontextprotocol/server'
 import { abandonedRuns } from './abandoned.js'
-import { type Answer, callTool } from './call.js'
+import { type Answer, callTool, tell } from './call.js'
 import { CheckedServer, HeaderCheckedServer, mirroringTools } from './checked-server.js'
 import { fanOut } from './deadline.js'
 import type { Tool } from './define.js'
@@ -17,6 +17,7 @@ import { optionError } from './errors.js'
 import { cut } from './issues.js'
 import { toolList } from './list.js'
 import { flag, functionOrNone, wholeNumber } from './options.js'
+import { principalOf } from './principal.js'
 import type { CallEnvironment } from './run-tool.js'
 import type { ToolServerOptions } from './server-options.js'
 import { endOfCall, tracedCall, tracedList, withinTrace } from './trace.js'
@@ -78,7 +79,10 @@ export function createToolServer(
   function answerTo({ params }: CallRequest, context: ServerContext): Promise<Answer> {
     const found = environments.get(params.name)
     if (found) return callTool(found.tool, params.arguments, context, found.environment)
-    const text = `Unknown tool: ${cut(params.name)}`
+    const name = cut(params.name)
+    const principal = principalOf(context.http?.authInfo)
+    tell({ onCall, logger }, { tool: name, outcome: 'invalid_input', durationMs: 0, principal })
+    const text = `Unknown tool: ${name}`
     const error = new ProtocolError(ProtocolErrorCode.InvalidParams, text)
     return Promise.resolve({ outcome: 'unknown_tool', error })
   }
@@ -106,7 +110,7 @@ export function createToolServer(
     const wrapper =
       mirrored.size > 0 ? new HeaderCheckedServer(info, serverOptions, mirrored) : undefined
     const server = wrapper?.server ?? new CheckedServer(info, serverOptions)
-    server.onerror = (error) => logger.warn('protocol error', { error: withoutQuotes(error) })
+    server.onerror = (error) => logger.info('protocol error', { error: withoutQuotes(error) })
     server.setRequestHandler('tools/list', list)
     server.setRequestHandler('tools/call', (request, context) =>
       onCallRequest(request, server, context),

@@ -36,7 +36,7 @@ it('gives up when what is left of the request is over, and says how long that wa
     isError: true,
     content: [{ text: 'Tool hang did not answer within 41 ms' }],
   })
-  expect(events[0]?.outcome).toBe('timeout')
+  expect(events[0]).toMatchObject({ outcome: 'timeout', narrowed: true })
   expect(events[0]?.durationMs).toBeLessThan(20_000)
 })
 

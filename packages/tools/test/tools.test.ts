@@ -96,8 +96,16 @@ describe.each(clients)('%s', (_, open) => {
   })
 
   it('does not know a tool that is not there', async () => {
-    const { url } = await serve([add])
+    const { url, events } = await serve([add])
     await expect((await open(url)).callTool({ name: 'sub' })).rejects.toThrow('Unknown tool: sub')
+    // Who tries names must be seen.
+    expect(events).toMatchObject([{ tool: 'sub', outcome: 'invalid_input' }])
+  })
+
+  it('tells of a long invented name no more than its beginning', async () => {
+    const { url, events } = await serve([add])
+    await (await open(url)).callTool({ name: 'x'.repeat(2_000) }).catch(() => {})
+    expect(events[0]?.tool.length).toBeLessThan(1_000)
   })
 })
 

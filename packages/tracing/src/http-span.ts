@@ -33,7 +33,10 @@ export function httpSpans(tracer: Tracer): RequestHandler {
     const status = statusOf(res)
     const method = methodOf(req)
     if (route)
-      span.updateName(`${knownMethod(req.method)} ${route}`).setAttribute('http.route', route)
+      span
+        .updateName(`${knownMethod(req.method)} ${route}`)
+        // A path that nobody serves is whatever a stranger wrote, a secret perhaps.
+        .setAttributes({ 'http.route': route, 'url.path': pathOf(req) })
     if (method) span.setAttribute('mcp.method.name', method)
     span.setAttribute('http.response.status_code', status)
     if (status >= 500)
@@ -67,12 +70,15 @@ function attributesOf(req: Request) {
   return {
     'http.request.method': knownMethod(req.method),
     'url.scheme': req.protocol === 'https' ? 'https' : 'http',
-    'url.path': clean(req.originalUrl.split('?', 1)[0] ?? '', 256),
     'network.protocol.version': req.httpVersion,
     ...(req.ip && { 'client.address': req.ip }),
     ...(req.hostname && { 'server.address': clean(req.hostname, 253) }),
     ...(userAgent && { 'user_agent.original': clean(userAgent, 256) }),
   }
+}
+
+function pathOf(req: Request): string {
+  return clean(req.originalUrl.split('?', 1)[0] ?? '', 256)
 }
 
 /** 499 (nginx) when the connection ended before the answer did: `statusCode` says 200 then, or nothing true. */

@@ -36,6 +36,16 @@ describe('the span of a request', () => {
     expect(collector.bodies.join()).not.toContain('hunter2')
   })
 
+  it('does not tell a path that nobody serves: it is what a stranger wrote', async () => {
+    const collector = await sink()
+    const { tracing } = tracingTo(collector.url)
+    const url = await listen(appWith(tracing))
+    await fetch(`${url}/password=hunter2`)
+    const [span] = await collector.until(1)
+    expect(span).toMatchObject({ name: 'GET', attributes: { 'http.response.status_code': 404 } })
+    expect(collector.bodies.join()).not.toContain('hunter2')
+  })
+
   it('takes its parent from the headers', async () => {
     const collector = await sink()
     const { tracing } = tracingTo(collector.url)

@@ -21,7 +21,12 @@ const url = redis?.url ?? ''
 afterAll(() => redis?.close())
 
 const unavailable = 'Notes are not available; try again in a minute'
-const unblocked = { blockedBy: () => undefined, hosts: [], token: undefined }
+const unblocked = {
+  isStarted: () => true,
+  blockedBy: () => undefined,
+  hosts: [],
+  token: undefined,
+}
 let server: Awaited<ReturnType<typeof serverWith>>
 
 async function serverWith(redisUrl: string) {

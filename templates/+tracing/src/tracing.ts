@@ -9,7 +9,7 @@ import { name, version } from './identity.js'
 /** OpenTelemetry's own names; its other variables (OTEL_BSP_…, OTEL_RESOURCE_ATTRIBUTES) work too. */
 export const tracingSettings = {
   OTEL_SDK_DISABLED: flag({ default: false }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url({ default: 'http://localhost:4318' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url({ optional: true }),
   OTEL_EXPORTER_OTLP_HEADERS: secret(text({ optional: true })),
   OTEL_TRACES_SAMPLER: choice(
     [
@@ -25,6 +25,9 @@ export const tracingSettings = {
   OTEL_TRACES_SAMPLER_ARG: text({ default: '1' }),
 }
 
+/** Which of its variables a problem is with. */
+const named = (problem: string) => /\bOTEL_[A-Z_]+/.exec(problem)?.[0] ?? 'OTEL_TRACES_SAMPLER'
+
 /** Spans of requests, tool calls and what they call, sent to a collector in the background. */
 export function createTracing(config: SharedConfig, logger: Logger): Tracing {
   const settings = Object.keys(tracingSettings).map((key) => [
@@ -32,11 +35,14 @@ export function createTracing(config: SharedConfig, logger: Logger): Tracing {
     config[key as keyof typeof tracingSettings],
   ])
   const given = settings.filter(([, value]) => value !== undefined)
-  const env = {
+  const env: NodeJS.ProcessEnv = {
     ...process.env,
     ...Object.fromEntries(given.map(([key, value]) => [key, `${value}`])),
   }
-  return orFault('OTEL_TRACES_SAMPLER_ARG', () =>
+  // Nobody listens where nobody was named, and spans that are lost raise an alert.
+  if (!env.OTEL_EXPORTER_OTLP_ENDPOINT && !env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+    env.OTEL_SDK_DISABLED = 'true'
+  return orFault(named, () =>
     startTracing({
       serviceName: name,
       serviceVersion: version,

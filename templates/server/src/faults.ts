@@ -12,11 +12,12 @@ export function orExit<T>(read: () => T): T {
 }
 
 /** What `open` makes of a setting, or a fault of that setting like those of all others. */
-export function orFault<T>(name: string, open: () => T): T {
+export function orFault<T>(nameOf: (problem: string) => string, open: () => T): T {
   try {
     return open()
   } catch (error) {
-    const problem = (error as Error).message
-    throw new ConfigError([{ name, problem, remedy: '.env.example says what it may be' }])
+    const problem = (error as Error).message.replace(/^@mcp-prod\/[a-z]+: /, '')
+    const name = nameOf(problem)
+    throw new ConfigError([{ name, problem, remedy: 'mend it, or leave it out' }])
   }
 }

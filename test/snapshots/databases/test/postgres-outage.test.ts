@@ -20,7 +20,12 @@ const url = database?.url ?? ''
 afterAll(() => database?.close())
 
 const unavailable = 'The database is not available; try again in a minute'
-const unblocked = { blockedBy: () => undefined, hosts: [], token: undefined }
+const unblocked = {
+  isStarted: () => true,
+  blockedBy: () => undefined,
+  hosts: [],
+  token: undefined,
+}
 let server: Awaited<ReturnType<typeof serverWith>>
 
 async function serverWith(databaseUrl: string) {

@@ -1,14 +1,15 @@
 import { type Check, dependencyChecks, live, ready, startup } from '@mcp-prod/health'
 import { logLevel } from '@mcp-prod/logging'
-import { profiling, requireToken } from '@mcp-prod/profiling'
+import { type ProfileEvent, profiling, requireToken } from '@mcp-prod/profiling'
 import { notFound, recover } from '@mcp-prod/recovery'
 import { hostGuard, securityHeaders } from '@mcp-prod/security'
-import express from 'express'
+import express, { type Request } from 'express'
 import type { Telemetry } from './telemetry.js'
 
 export interface AdminParts {
   checks: Record<string, Check>
   telemetry: Telemetry
+  isStarted: () => boolean
   /** Why no traffic should come just now: starting or draining. */
   blockedBy: () => string | undefined
   /** Names it may be asked by; any when empty, as probes and scrapers ask by address. */
@@ -18,8 +19,10 @@ export interface AdminParts {
 }
 
 /** The private port: probes for the platform and metrics for Prometheus. Never expose it to the internet. */
-export function createAdmin({ checks, telemetry, blockedBy, hosts, token }: AdminParts) {
+export function createAdmin(parts: AdminParts) {
+  const { checks, telemetry, isStarted, blockedBy, hosts, token } = parts
   const { logger, audit, metrics } = telemetry
+  const at = ({ ip }: Request) => ({ remoteAddress: ip })
   const report = dependencyChecks(checks, {
     onChange: (check, status, error) =>
       status === 'up'
@@ -32,21 +35,24 @@ export function createAdmin({ checks, telemetry, blockedBy, hosts, token }: Admi
     return { ready: ok && blockedBy() === undefined, checks }
   })
 
+  const setLevel = logLevel(logger)
   const app = express()
   app.use(securityHeaders())
   app.use(hostGuard({ hosts, dangerouslyAnyHost: hosts.length === 0 }))
   app.get('/health', live(report))
   app.get('/ready', ready(report, { blockedBy }))
-  app.get(
-    '/startup',
-    startup(() => blockedBy() !== 'starting'),
-  )
+  app.get('/startup', startup(isStarted))
   app.get('/metrics', metrics.handler)
   if (token !== undefined) {
-    const onProfile = (profile: object) =>
-      audit({ decision: 'allowed', method: 'profile', ...profile })
-    app.use('/debug/pprof', profiling({ token, onProfile }))
-    app.all('/debug/log-level', requireToken(token), logLevel(logger))
+    const onRefused = (req: Request) =>
+      audit({ decision: 'unauthenticated', method: 'debug', reason: 'token', ...at(req) })
+    const onProfile = (profile: ProfileEvent, req: Request) =>
+      audit({ decision: 'allowed', method: 'profile', ...profile, ...at(req) })
+    app.use('/debug/pprof', profiling({ token, onProfile, onRefused }))
+    app.all('/debug/log-level', requireToken(token, { onRefused }), (req, res, next) => {
+      if (req.method === 'PUT') audit({ decision: 'allowed', method: 'log-level', ...at(req) })
+      return setLevel(req, res, next)
+    })
   }
   app.use(notFound())
   app.use(recover({ logger }))

@@ -2,7 +2,7 @@ import { authenticate, authorize } from '@mcp-prod/auth'
 import { addLogFields, requestLog } from '@mcp-prod/logging'
 import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
-import { requestDeadline, withDeadline } from '@mcp-prod/resilience'
+import { isCallersDeadline, requestDeadline, withDeadline } from '@mcp-prod/resilience'
 import { type Call, callsOf, jsonBody } from '@mcp-prod/rpc'
 import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
@@ -27,24 +27,36 @@ const toolNamed = new Map(tools.map((tool) => [tool.name, tool]))
 const toolOf = (call: Call) =>
   call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined
 
+/** A caller that gave too little time is no fault of the server's, and must not wake anybody. */
+function outcomeOf({ outcome, narrowed }: ToolCallEvent) {
+  return outcome === 'timeout' && narrowed && isCallersDeadline() ? 'cancelled' : outcome
+}
+
 /** The public port: what a request passes, in this order, before a tool runs. */
 export function createApp({ config, telemetry, services, shutdown }: AppParts) {
   const { logger, audit, metrics } = telemetry
 
   function onCall(call: ToolCallEvent) {
-    const { tool, outcome, durationMs, correlationId } = call
-    metrics.observeTool(call)
+    const { tool, durationMs, correlationId } = call
+    const outcome = outcomeOf(call)
+    metrics.observeTool({ tool, outcome, durationMs })
+    // A line that says so is never left out.
+    if (outcome !== 'ok') addLogFields({ outcome })
     const decision = outcome === 'denied' ? 'denied' : 'allowed'
     audit({ decision, method: 'tools/call', tool, outcome, durationMs, correlationId })
   }
 
-  /** Tells of the calls of a request that was refused before any of them ran. */
+  /** Tells of the calls of a request that was refused before any of them ran; of a batch in one line, or one would write many. */
   const tellRefused = (decision: 'denied' | 'limited', reason: string) => (req: Request) => {
-    for (const call of callsOf(req)) {
+    const calls = callsOf(req)
+    for (const call of calls) {
       const tool = toolOf(call)?.name
       if (tool) metrics.observeTool({ tool, outcome: decision })
-      audit({ decision, reason, method: call.method, tool: call.name })
     }
+    const distinct = (names: (string | undefined)[]) => [...new Set(names)].filter(Boolean).join()
+    const method = distinct(calls.map((call) => call.method))
+    const tool = distinct(calls.map((call) => call.name))
+    if (calls.length > 0) audit({ decision, reason, method, tool, calls: calls.length })
   }
 
   const onLimited = (req: Request, layer: string) => {

@@ -41,7 +41,7 @@ export const settings = {
 
   ACCESS_LOG_SHARE: parsed(share, { default: '1' }),
   SLOW_REQUEST: duration({ min: '1ms', max: '1h', default: '2s' }),
-  AUDIT_LOG: text({ default: 'stdout' }),
+  AUDIT_LOG: parsed(auditTarget, { default: 'stdout' }),
 
   // TLS ends here only where these are set; usually a proxy in front does it.
   TLS_CERT: parsed(certificates, { optional: true }),
@@ -110,6 +110,12 @@ function pem(text: string): string {
 
 function adminToken(text: string): string {
   requireToken(text)
+  return text
+}
+
+function auditTarget(text: string): string {
+  if (!/^std(?:out|err)$|\//.test(text))
+    throw new Error('it is not stdout, stderr or a path with a /')
   return text
 }
 

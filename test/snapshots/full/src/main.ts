@@ -45,6 +45,8 @@ if (process.argv.includes('--print-config')) {
   shutdown.onClose('logger', () => Promise.all([logger.flush(), audit.flush()]))
   shutdown.listen()
   levelOnSignal(logger, 'SIGUSR2')
+  // Meant for a log file; without one it would end the process, and the calls in flight with it.
+  if (process.env.NODE_ENV === 'production') process.on('SIGHUP', () => logger.info('SIGHUP'))
   metrics.observeDrain(() => ({
     drainingForMs: shutdown.drainingForMs,
     limitMs: shutdown.deadlineMs,
@@ -85,7 +87,10 @@ async function start(config: Config, { telemetry, shutdown }: Parts) {
   const hosts = config.ADMIN_HOST === '127.0.0.1' ? ['localhost', '127.0.0.1'] : []
   const allChecks = { ...checks, ...auth.checks }
   const token = config.ADMIN_TOKEN
-  const admin = createServer(createAdmin({ checks: allChecks, telemetry, blockedBy, hosts, token }))
+  const isStarted = () => started
+  const admin = createServer(
+    createAdmin({ checks: allChecks, telemetry, isStarted, blockedBy, hosts, token }),
+  )
   const tls = tlsOf(config)
   const server = createServer(app, { tls })
   shutdown.addServer(admin, { last: true })

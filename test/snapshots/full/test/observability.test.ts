@@ -64,6 +64,58 @@ describe('the audit', () => {
   })
 })
 
+describe('a call that fails', () => {
+  let app: Awaited<ReturnType<typeof runningApp>>
+  beforeAll(async () => {
+    app = await runningApp({ ACCESS_LOG_SHARE: '0' })
+  })
+  afterAll(() => app.close())
+
+  const post = (content: unknown, token: string, more: Record<string, string> = {}) =>
+    fetch(app.url, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${token}`,
+        'Content-Type': 'application/json',
+        Accept: 'application/json, text/event-stream',
+        ...more,
+      },
+      body: JSON.stringify(content),
+    }).then((response) => response.text())
+  const call = (name: string, args: object) => JSON.parse(body(name, args))
+  const lines = async () =>
+    (await app.logs())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+
+  it('has its access line, however few of the others are written', async () => {
+    await post(call('summarize_numbers', { numbers: ['one'] }), app.token)
+    await post(call('no_such_tool', {}), app.token)
+    const access = (await lines()).filter(({ message }) => message === 'request')
+    expect(access.map(({ tool, outcome }) => [tool, outcome])).toEqual([
+      ['summarize_numbers', 'invalid_input'],
+      ['no_such_tool', 'invalid_input'],
+    ])
+    const audited = (await lines()).filter(({ log }) => log === 'audit')
+    expect(audited.at(-1)).toMatchObject({ tool: 'no_such_tool', outcome: 'invalid_input' })
+  })
+
+  it('for want of the time that its caller gave is no timeout of the server', async () => {
+    await post(call('countdown', { seconds: 2 }), app.token, { 'X-Request-Timeout-Ms': '50' })
+    const text = await app.metrics()
+    expect(text).toContain('{tool="countdown",outcome="timeout"} 0')
+    expect(text).toContain('{tool="countdown",outcome="cancelled"} 1')
+  })
+
+  it('as a batch that is refused writes one line into the audit', async () => {
+    const batch = Array.from({ length: 50 }, (_, id) => ({ ...call('summarize_numbers', {}), id }))
+    await post(batch, app.bareToken)
+    const denied = (await lines()).filter(({ decision }) => decision === 'denied')
+    expect(denied).toMatchObject([{ tool: 'summarize_numbers', reason: 'scope', calls: 50 }])
+  })
+})
+
 describe('the metrics', () => {
   it('tell the eras, the limits and the refusals, and take no name of a caller', async () => {
     const app = await runningApp({ IP_LIMIT_PER_MINUTE: '8' })
@@ -93,10 +145,12 @@ describe('the private port', () => {
   const kept = keptTelemetry()
   const { telemetry } = kept
   let blocked: string | undefined = 'starting'
+  let started = false
   async function admin(secret: string | undefined) {
     const app = createAdmin({
       checks: {},
       telemetry: secret === undefined ? keptTelemetry().telemetry : telemetry,
+      isStarted: () => started,
       blockedBy: () => blocked,
       hosts: [],
       token: secret,
@@ -119,9 +173,9 @@ describe('the private port', () => {
       Promise.all(
         ['/startup', '/health', '/ready'].map(async (path) => (await fetch(url + path)).status),
       )
-    blocked = 'starting'
     expect(await statuses()).toEqual([503, 200, 503])
     blocked = undefined
+    started = true
     expect(await statuses()).toEqual([200, 200, 200])
     blocked = 'draining'
     expect(await statuses()).toEqual([200, 200, 503])
@@ -135,6 +189,11 @@ describe('the private port', () => {
     expect(telemetry.logger.level).toBe('debug')
     expect((await change(authorization)).status).toBe(200)
     expect(telemetry.logger.level).toBe('warn')
+    const said = await kept.logs()
+    expect(said).toMatch(
+      /"remoteAddress":"127.0.0.1","method":"debug","decision":"unauthenticated"/,
+    )
+    expect(said).toMatch(/"remoteAddress":"127.0.0.1","method":"log-level","decision":"allowed"/)
   })
 
   it('takes a profile, one at a time, and says so in the audit', async () => {

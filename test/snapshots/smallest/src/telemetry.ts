@@ -22,7 +22,10 @@ export function createTelemetry(config: Config): Telemetry {
   }
   const logger = createLogger({ level: config.LOG_LEVEL, ...about })
   const onError = (error: Error) => logger.error('the audit cannot be written', { error })
-  const stream = orFault('AUDIT_LOG', () => openAudit(config.AUDIT_LOG, { onError }))
+  const stream = orFault(
+    () => 'AUDIT_LOG',
+    () => openAudit(config.AUDIT_LOG, { onError }),
+  )
   const audit = createAudit({ stream, ...about })
   const metrics = createMetrics({
     name,
