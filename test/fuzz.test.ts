@@ -100,7 +100,7 @@ describe(`the generated server under ${requests} mutated requests (FUZZ_SEED=${s
       const { early, late } = seen
       expect(sumOf(late, 'mcp_process_errors_total')).toBe(0)
       expect(sumOf(late, 'mcp_tool_calls_total', { outcome: 'error' })).toBe(0)
-      const tools = ['countdown', 'current_weather', 'summarize_numbers']
+      const tools = ['countdown', 'current_weather', 'other', 'summarize_numbers']
       expect(labelsOf(late, 'tool').sort()).toEqual(tools)
       for (const status of labelsOf(late, 'status')) expect(status).toMatch(/^[234]\d\d$/)
       for (const method of labelsOf(late, 'method')) expect(method).toMatch(METHOD)
