@@ -33,12 +33,17 @@ const ENV = {
   LOG_LEVEL: 'debug',
   SHUTDOWN_GRACE: `${GRACE_MS}ms`,
   SHUTDOWN_DRAIN: `${DRAIN_MS}ms`,
+  // A tool that works for its seconds is no reason for a warning here.
+  SLOW_REQUEST: '1m',
   IP_LIMIT_PER_MINUTE: '1000000',
   PRINCIPAL_LIMIT_PER_MINUTE: '1000000',
 }
 
-/** What may be left when all is closed: stdout and stderr, and a look at a settings file that was just under way. */
-const MAY_STAY = ['PipeWrap', 'TTYWrap', 'FSReqPromise']
+/**
+ * What may be left when all is closed: stdout and stderr, the log's lines that are written at the end of this turn, and a look
+ * at a settings file that was just under way.
+ */
+const MAY_STAY = ['PipeWrap', 'TTYWrap', 'Immediate', 'FSReqPromise']
 
 /** A SIGTERM to a server that is just starting. */
 export async function startingRound(project: Project, random: Random): Promise<Round> {
