@@ -29,7 +29,7 @@ const logs = (text: string) =>
 const metrics = (text: string) =>
   [
     changed(/^ {2}app\.use\(metrics\.middleware\)\n/m, ''),
-    changed(/^ {4}metrics\.observeTool\(call\)\n/m, ''),
+    changed(/^ {4}metrics\.observeTool\(\{ tool, outcome, durationMs \}\)\n/m, ''),
   ].reduce((app, change) => change(app), text)
 
 const collector = createServer((req, res) => {
