@@ -39,11 +39,10 @@ const ENV = {
   PRINCIPAL_LIMIT_PER_MINUTE: '1000000',
 }
 
-/**
- * What may be left when all is closed: stdout and stderr, the log's lines that are written at the end of this turn, and a look
- * at a settings file that was just under way.
- */
-const MAY_STAY = ['PipeWrap', 'TTYWrap', 'Immediate', 'FSReqPromise']
+/** What may be left when all is closed: stdout and stderr, and a look at a settings file that was just under way. */
+const MAY_STAY = ['PipeWrap', 'TTYWrap', 'FSReqPromise']
+/** The log and the audit each write the lines of a turn at its end. */
+const LOGS = 2
 
 /** A SIGTERM to a server that is just starting. */
 export async function startingRound(project: Project, random: Random): Promise<Round> {
@@ -129,7 +128,9 @@ async function faultsOf(
   }
   const end = server.lines.findLast(({ message }) => message === 'shutdown: end')
   if (inOrder && !end) faults.push('it did not say that it ended')
-  const left = Object.keys(end?.active ?? {}).filter((kind) => !MAY_STAY.includes(kind))
+  const { Immediate = 0, ...active }: Record<string, number> = end?.active ?? {}
+  const left = Object.keys(active).filter((kind) => !MAY_STAY.includes(kind))
+  if (Immediate > LOGS) left.push('Immediate')
   if (left.length > 0) faults.push(`left open: ${JSON.stringify(end?.active)}`)
   if (Number(end?.tookMs ?? 0) > DEADLINE_MS) faults.push(`took ${end?.tookMs} ms to end`)
   return faults
