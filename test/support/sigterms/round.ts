@@ -128,7 +128,7 @@ async function faultsOf(
   }
   const end = server.lines.findLast(({ message }) => message === 'shutdown: end')
   if (inOrder && !end) faults.push('it did not say that it ended')
-  const { Immediate = 0, ...active }: Record<string, number> = end?.active ?? {}
+  const { Immediate = 0, ...active } = (end?.active ?? {}) as Record<string, number>
   const left = Object.keys(active).filter((kind) => !MAY_STAY.includes(kind))
   if (Immediate > LOGS) left.push('Immediate')
   if (left.length > 0) faults.push(`left open: ${JSON.stringify(end?.active)}`)
