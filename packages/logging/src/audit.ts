@@ -4,11 +4,11 @@ import { contextStorage } from './context.js'
 import { isoTime, membersOf, originText } from './line.js'
 import { requireFunction, requireName, requireNames, requireOption } from './options.js'
 import { createRedactor } from './redact.js'
-import { type ContextFields, contextEntries, entriesOf } from './safe.js'
+import { type ContextFields, contextEntries, eachEntry } from './safe.js'
 import { createSerializer } from './serialize.js'
 import { createSink } from './sink.js'
 import { oneLine } from './text.js'
-import { attempt, cutText } from './who.js'
+import { attempt, cutText, type Who } from './who.js'
 
 /** One call, and whether it was let. Who called is filled in from the current request where the event does not say. */
 export interface AuditEvent {
@@ -62,6 +62,7 @@ const FLUSH_MS = 5000
 const MAX_FIELDS = 50
 const WHO = ['requestId', 'principal', 'tenant', 'client', 'remoteAddress'] as const
 const WHAT = ['method', 'tool', 'decision', 'reason', 'outcome'] as const
+const KNOWN = new Set<string>([...WHO, ...WHAT, 'durationMs'])
 
 /**
  * The audit: who called what, and whether they were let, as one JSON object per line. It is never sampled and has no level. Its
@@ -90,8 +91,13 @@ export function createAudit(options: AuditOptions = {}): Audit {
   const sink = createSink(stream, (dropped) => line({ message: 'audit lines dropped', dropped }))
 
   function audit(event: AuditEvent): void {
-    const given = Object.fromEntries(entriesOf(event, MAX_FIELDS))
-    sink.write(line(known(given), given, contextEntries(contextFields)))
+    const given: Record<string, unknown> = {}
+    const rest = new Map<string, unknown>()
+    eachEntry(event, MAX_FIELDS, (name, value) => {
+      if (KNOWN.has(name)) given[name] = value
+      else rest.set(name, value)
+    })
+    sink.write(line(known(given), rest, contextEntries(contextFields)))
   }
   const flush = () => Promise.race([sink.flush(), delay(FLUSH_MS, undefined, { ref: false })])
   Object.defineProperty(audit, 'dropped', { get: () => sink.dropped })
@@ -101,10 +107,12 @@ export function createAudit(options: AuditOptions = {}): Audit {
 /** The fields of every event, in their order. A text is cut, for most of them the caller chose. */
 function known(given: Record<string, unknown>): Record<string, unknown> {
   const context = contextStorage.getStore()
-  const asked = context && { requestId: context.requestId, ...attempt(() => context.who()) }
+  const asked: Who = (context && attempt(context.who)) ?? {}
   const fields: Record<string, unknown> = {}
-  for (const name of WHO)
-    fields[name] = cutText(given[name]) ?? cutText(Reflect.get(asked ?? {}, name))
+  for (const name of WHO) {
+    const own = name === 'requestId' ? context?.requestId : asked[name]
+    fields[name] = cutText(given[name]) ?? cutText(own)
+  }
   for (const name of WHAT) fields[name] = cutText(given[name])
   const { durationMs } = given
   fields.durationMs = typeof durationMs === 'number' ? Math.round(durationMs * 10) / 10 : undefined

@@ -16,7 +16,9 @@ export interface RequestContext {
 /** Not exported from the package: whoever could enter it could forge request ids. */
 export const contextStorage = new AsyncLocalStorage<RequestContext>()
 
-const contexts = new WeakMap<Request, RequestContext>()
+/** Where a request keeps its context. No WeakMap, since an entry for each request keeps the garbage collector busy. */
+const CONTEXT = Symbol('context')
+const keeper = (req: Request) => req as Request & { [CONTEXT]?: RequestContext }
 
 /** Remembers the context of a request; undefined when it has one already. */
 export function openContext(
@@ -24,15 +26,15 @@ export function openContext(
   requestId: string,
   who: () => Who,
 ): RequestContext | undefined {
-  if (contexts.has(req)) return undefined
+  if (keeper(req)[CONTEXT]) return undefined
   const context = { requestId, fields: new Map<string, unknown>(), who }
-  contexts.set(req, context)
+  keeper(req)[CONTEXT] = context
   return context
 }
 
 /** The id that `requestLog` gave a request; undefined when it did not see it. */
 export function requestIdOf(req: Request): string | undefined {
-  return contexts.get(req)?.requestId
+  return keeper(req)[CONTEXT]?.requestId
 }
 
 /** The id of the request that the running code works for; undefined outside of one. */

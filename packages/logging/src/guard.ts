@@ -1,7 +1,7 @@
 import winston from 'winston'
 import { contextStorage, type RequestContext } from './context.js'
 import { isLevel, requireLevel } from './options.js'
-import { type ContextFields, contextEntries, entriesOf, readSafely } from './safe.js'
+import { type ContextFields, contextEntries, copyOf, readSafely } from './safe.js'
 
 /** What was known when a line was logged: winston may write it later, outside of the request. */
 export interface Call {
@@ -49,7 +49,7 @@ export function guard(logger: winston.Logger, contextFields?: ContextFields): vo
 
   function child(this: This, defaults: object): winston.Logger {
     // Read once here: winston copies them for each line.
-    const copy = Object.fromEntries(entriesOf(defaults, MAX_CHILD_FIELDS))
+    const copy = copyOf(defaults, MAX_CHILD_FIELDS)
     return winston.Logger.prototype.child.call(this ?? logger, copy)
   }
 

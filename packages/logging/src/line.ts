@@ -1,6 +1,6 @@
 import type { RequestContext } from './context.js'
 import type { Redactor } from './redact.js'
-import { entriesOf } from './safe.js'
+import { eachEntry } from './safe.js'
 import { createSerializer, type Serializer } from './serialize.js'
 import { oneLine } from './text.js'
 
@@ -46,20 +46,20 @@ export function createLineWriter(
 export function membersOf(json: Serializer, own: object, sources: readonly unknown[]): string {
   let text = ''
   const names = new Set<string>()
-  for (const source of sources) {
-    for (const [key, value] of entriesOf(source, MAX_FIELDS)) {
-      if (names.has(key)) continue
-      let name = key
-      if (Object.hasOwn(own, key)) {
-        if (Reflect.get(own, key) === value) continue
-        do name += '_'
-        while (names.has(name))
-      }
-      names.add(name)
-      const member = json.member(name, value)
-      if (member) text += `,${member}`
+  function add(key: string, value: unknown): void {
+    // What is not known here another source may know.
+    if (value === undefined || names.has(key)) return
+    let name = key
+    if (Object.hasOwn(own, key)) {
+      if (Reflect.get(own, key) === value) return
+      do name += '_'
+      while (names.has(name))
     }
+    names.add(name)
+    const member = json.member(name, value)
+    if (member) text += `,${member}`
   }
+  for (const source of sources) eachEntry(source, MAX_FIELDS, add)
   return text
 }
 

@@ -67,8 +67,8 @@ export function requestLog(logger: RequestLogger, options: RequestLogOptions = {
     const level = status >= 500 ? 'error' : slow ? 'warn' : 'info'
     logger[level]?.('request', {
       ...fields,
-      ...(slow && { slow }),
-      ...(sampled && { sampled: sampleRate }),
+      slow: slow || undefined,
+      sampled: sampled ? sampleRate : undefined,
       ...who?.(),
       ...rpcFields(req),
     })

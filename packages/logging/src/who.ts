@@ -21,14 +21,15 @@ export function principalOfAuth(req: Request): string | undefined {
 }
 
 /**
- * Who asks, on whose behalf, and through which OAuth client or API key. Left out where unknown: `addLogFields` may know.
+ * Who asks, on whose behalf, and through which OAuth client or API key. Undefined where unknown: `addLogFields` may know.
  * Never throws.
  */
 export function whoAsks(req: Request, principalOf: (req: Request) => string | undefined): Who {
-  const principal = attempt(() => cutText(principalOf(req)))
-  const tenant = attempt(() => cutText(authOf(req)?.extra?.tenant))
-  const client = attempt(() => cutText(authOf(req)?.clientId))
-  return { ...(principal && { principal }), ...(tenant && { tenant }), ...(client && { client }) }
+  return {
+    principal: attempt(() => cutText(principalOf(req))),
+    tenant: attempt(() => cutText(authOf(req)?.extra?.tenant)),
+    client: attempt(() => cutText(authOf(req)?.clientId)),
+  }
 }
 
 /** Text alone: anything else could say something new each time it is asked. */

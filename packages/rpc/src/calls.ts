@@ -18,8 +18,16 @@ export interface Call {
 
 const FIRST_MODERN_VERSION = '2026-07-28'
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
-// By body, not by request: calls that were checked must be those of the body that is later run.
-const calls = new WeakMap<object, readonly Call[]>()
+/**
+ * Where a request keeps what was read, and of which body: calls that were checked must be those of the body that is later
+ * run. No WeakMap, since an entry for each request keeps the garbage collector busy.
+ */
+const READ = Symbol('calls')
+
+interface Reading {
+  body: object
+  calls: readonly Call[]
+}
 
 /**
  * What a request asks for, entry by entry: a legacy batch has many. Taken from the parsed body alone,
@@ -29,11 +37,11 @@ export function callsOf(req: Request): readonly Call[] {
   const body: unknown = req.body
   if (body === undefined || body === null) return []
   if (typeof body !== 'object') return [readCall(body)]
-  const known = calls.get(body)
-  if (known) return known
-  const found = Array.isArray(body) ? body.map(readCall) : [readCall(body)]
-  calls.set(body, found)
-  return found
+  const keeper = req as { [READ]?: Reading }
+  if (keeper[READ]?.body === body) return keeper[READ].calls
+  const calls = Array.isArray(body) ? body.map(readCall) : [readCall(body)]
+  keeper[READ] = { body, calls }
+  return calls
 }
 
 /** The id to answer with: that of a single request; `null` for batches, notifications, responses and unread bodies. */

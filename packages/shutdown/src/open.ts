@@ -3,8 +3,8 @@ import type { Response } from 'express'
 
 /** The responses that have not ended, in the order of their requests. */
 export function openResponses() {
-  const all = new Set<Response>()
-  const addedAt = new WeakMap<Response, number>()
+  /** With the moment at which it was added. */
+  const all = new Map<Response, number>()
   const bySocket = new WeakMap<Socket, Set<Response>>()
 
   function forget(this: Response) {
@@ -29,17 +29,16 @@ export function openResponses() {
   }
 
   return {
-    all,
+    all: () => all.keys(),
     /** Whether it was added: not twice, and not when it would be counted for ever because `close` is over. */
     add(res: Response): boolean {
       if (all.has(res) || res.closed || res.req.socket.closed) return false
-      all.add(res)
-      addedAt.set(res, performance.now())
+      all.set(res, performance.now())
       responsesOn(res.req.socket).add(res)
       res.once('close', forget)
       return true
     },
-    ageMs: (res: Response) => Math.round(performance.now() - (addedAt.get(res) ?? Number.NaN)),
+    ageMs: (res: Response) => Math.round(performance.now() - (all.get(res) ?? Number.NaN)),
     /** Whether no other response is open on its socket. */
     isAlone: (res: Response) => bySocket.get(res.req.socket)?.size === 1,
   }

@@ -31,27 +31,27 @@ export function trackRequests(isStream: IsStream, describe: Describe) {
     /** From now on each answer says `Connection: close`, also one begun before, unless its headers are sent. */
     drain() {
       draining = true
-      for (const res of open.all) sayClose(res)
+      for (const res of open.all()) sayClose(res)
     },
     /**
      * Stops waiting for requests whose body is arriving since `limitMs` without an end. Closes and returns those
      * with no other on their socket. Call it again and again.
      */
     endUploads(limitMs: number): Response[] {
-      uploads.look(open.all, limitMs)
-      const ended = [...open.all].filter(
+      uploads.look(open.all(), limitMs)
+      const ended = [...open.all()].filter(
         (res) => uploads.isOverdue(res) && open.isAlone(res) && !res.req.socket.destroyed,
       )
       for (const { req } of ended) req.socket.destroy()
       return ended
     },
     /** What the drain waits for: everything open but streams and overdue uploads. */
-    inFlight: () => [...open.all].filter(isWaitedFor),
+    inFlight: () => [...open.all()].filter(isWaitedFor),
     /** How many connections have a request that is open. */
-    connections: () => new Set(Array.from(open.all, ({ req }) => req.socket)).size,
+    connections: () => new Set(Array.from(open.all(), ({ req }) => req.socket)).size,
     report: reporter(describe, open.ageMs),
     /** Whether bytes of an answer that has ended are still on their way. */
-    flushing: () => [...open.all].some((res) => res.writableEnded && !res.writableFinished),
+    flushing: () => [...open.all()].some((res) => res.writableEnded && !res.writableFinished),
   }
 }
 
