@@ -1,6 +1,7 @@
 export type { DependencyEvent } from './dependency-metrics.js'
 export type { Exemplar } from './exemplars.js'
 export type { HealthState } from './health-metrics.js'
+export type { ConcurrencyState, OverloadState, SharedLimitsState } from './limit-state-metrics.js'
 export { createMetrics } from './metrics.js'
 export type { PoolState } from './pool-metrics.js'
 export type { Metrics, MetricsOptions, ProcessErrorKind, ToolObservation } from './types.js'

@@ -3,6 +3,7 @@ import { abandonedMetrics } from './abandoned-metrics.js'
 import { dependencyMetrics } from './dependency-metrics.js'
 import { exemplarLabels } from './exemplars.js'
 import { healthMetrics } from './health-metrics.js'
+import * as limits from './limit-state-metrics.js'
 import { isAscending, isTextList, requireOption } from './options.js'
 import { poolMetrics } from './pool-metrics.js'
 import * as processes from './process-metrics.js'
@@ -50,6 +51,9 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     observeProcessError: processes.processErrorMetrics(registry),
     observeLimited: limitMetrics(registry),
     observeRefused: refusalMetrics(registry),
+    observeConcurrency: limits.concurrencyMetrics(registry),
+    observeOverload: limits.overloadMetrics(registry),
+    observeSharedLimits: limits.sharedLimitMetrics(registry),
     observePool: poolMetrics(registry),
     observeSubscriptions: states.subscriptionMetrics(registry),
     observeDrain: states.drainMetrics(registry),

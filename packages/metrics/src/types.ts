@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import type { DependencyEvent } from './dependency-metrics.js'
 import type { Exemplar } from './exemplars.js'
 import type { HealthState } from './health-metrics.js'
+import type { ConcurrencyState, OverloadState, SharedLimitsState } from './limit-state-metrics.js'
 import type { PoolState } from './pool-metrics.js'
 
 export interface MetricsOptions {
@@ -60,8 +61,14 @@ export interface Metrics {
   observeEventLoopBlocked: (durationMs: number) => void
   /** Counts an error that nobody caught: the `onError` of `@mcp-prod/recovery`. */
   observeProcessError: (kind: ProcessErrorKind) => void
-  /** Counts a request refused by a limit: `ip`, `principal`, `subscriptions`, `overload`; any other is `other`. */
+  /** Counts a request refused by a limit: `ip`, `principal`, `tool`, `concurrency`, `overload`, `streams`; any other is `other`. */
   observeLimited: (layer: string) => void
+  /** Shows calls that run and wait, and how many may run: the `state` of `limitConcurrency` of `@mcp-prod/ratelimit`. */
+  observeConcurrency: (read: () => ConcurrencyState) => void
+  /** Shows which part of calls is shed: the `state` of `shedLoad` of `@mcp-prod/ratelimit`. */
+  observeOverload: (read: () => OverloadState) => void
+  /** Shows whether the store of shared limits answers, and what was decided without it. */
+  observeSharedLimits: (read: () => SharedLimitsState) => void
   /** Counts a request refused for its credentials, by a reason of `@mcp-prod/auth`, or `scope`; any other is `other`. */
   observeRefused: (reason: string) => void
   /** Shows a connection pool. */

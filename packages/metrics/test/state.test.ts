@@ -23,7 +23,7 @@ describe('refusals', () => {
   it('by limits begin at 0, and other layers are one', async () => {
     const { metrics, series } = create()
     expect(await series('mcp_requests_limited_total')).toEqual(
-      ['ip', 'principal', 'subscriptions', 'overload', 'other'].map(
+      ['ip', 'principal', 'tool', 'concurrency', 'overload', 'streams', 'other'].map(
         (layer) => `mcp_requests_limited_total{layer="${layer}"} 0`,
       ),
     )
@@ -34,8 +34,10 @@ describe('refusals', () => {
     expect(await series('mcp_requests_limited_total')).toEqual([
       'mcp_requests_limited_total{layer="ip"} 1',
       'mcp_requests_limited_total{layer="principal"} 0',
-      'mcp_requests_limited_total{layer="subscriptions"} 0',
+      'mcp_requests_limited_total{layer="tool"} 0',
+      'mcp_requests_limited_total{layer="concurrency"} 0',
       'mcp_requests_limited_total{layer="overload"} 1',
+      'mcp_requests_limited_total{layer="streams"} 0',
       'mcp_requests_limited_total{layer="other"} 10001',
     ])
   })

@@ -1,10 +1,17 @@
 import { once } from 'node:events'
 import type { AuthInfo, McpHttpHandler } from '@modelcontextprotocol/server'
 import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
+import { onConnectionClose } from './connection-close.js'
+
+export interface ExchangeOptions {
+  /** Aborts when the client goes away, and ends the exchange when somebody else aborts it. @default one of its own */
+  disconnect?: AbortController
+  /** Told of each piece of a stream that the client has room for. @default none */
+  onSent?: (chunk: Uint8Array) => void
+}
 
 /**
- * One HTTP exchange through the SDK's web-standard handler, for a body that is parsed already. `disconnect` aborts when
- * the client goes away, and ends the exchange when somebody else aborts it.
+ * One HTTP exchange through the SDK's web-standard handler, for a body that is parsed already.
  *
  * The SDK's own adapter makes a whole `Request` of it, body and all, and of that the handler reads the method, the URL, the
  * headers and the signal: a third of what a call costs. So this hands it just those.
@@ -13,14 +20,16 @@ export async function exchange(
   handler: Pick<McpHttpHandler, 'fetch'>,
   req: ExpressRequest,
   res: ExpressResponse,
-  disconnect = new AbortController(),
+  options: ExchangeOptions = {},
 ): Promise<void> {
+  const { disconnect = new AbortController(), onSent = () => {} } = options
   let ended = false
   const onClose = () => {
     if (!ended) disconnect.abort()
   }
   res.once('close', onClose)
   if (res.destroyed) onClose()
+  const forget = onConnectionClose(req.socket, onClose)
   try {
     const { auth: authInfo } = req as { auth?: AuthInfo }
     const request = new ParsedRequest(req, disconnect.signal) as unknown as Request
@@ -28,9 +37,10 @@ export async function exchange(
       parsedBody: req.body,
       ...(authInfo && { authInfo }),
     })
-    await send(response, res, disconnect.signal)
+    await send(response, res, disconnect.signal, onSent)
   } finally {
     ended = true
+    forget()
   }
 }
 
@@ -75,7 +85,12 @@ function headersOf(req: ExpressRequest): Headers {
 }
 
 /** Writes the answer: JSON in one piece with its length, a stream piece by piece as fast as the client takes it. */
-async function send(response: Response, res: ExpressResponse, gone: AbortSignal): Promise<void> {
+async function send(
+  response: Response,
+  res: ExpressResponse,
+  gone: AbortSignal,
+  onSent: (chunk: Uint8Array) => void,
+): Promise<void> {
   const headers = Object.fromEntries(response.headers)
   // Whether the connection stays open is for this server to say: while it drains, it does not.
   delete headers.connection
@@ -97,6 +112,7 @@ async function send(response: Response, res: ExpressResponse, gone: AbortSignal)
     for await (const chunk of response.body) {
       if (gone.aborted) break
       if (!res.write(chunk)) await once(res, 'drain', { signal: gone })
+      onSent(chunk)
     }
     res.end()
   } catch (error) {

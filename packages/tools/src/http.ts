@@ -9,6 +9,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import { discreet } from './discreet.js'
 import { exchange } from './exchange.js'
 import { functionOrNone, milliseconds, wholeNumber } from './options.js'
+import type { StreamsDetails } from './refuse-stream.js'
 import { isListen, subscriptions } from './subscriptions.js'
 
 export interface ToolHandlerOptions {
@@ -16,18 +17,19 @@ export interface ToolHandlerOptions {
   onError?: (error: Error) => void
   /** Most `subscriptions/listen` streams open at once; further ones get 503. @default 1024 */
   maxSubscriptions?: number
-  /**
-   * Most of them of one principal (`auth.extra.principal`, else `auth.clientId`); further ones get 429. Callers without
-   * authentication count as one. @default 16
-   */
+  /** Most of them of one principal; further ones get 429. @default 16, or half of `maxSubscriptions` if that is less */
   maxSubscriptionsPerPrincipal?: number
+  /** Whose stream it is. Without an answer the address counts instead. @default `auth.extra.principal`, else `auth.clientId` */
+  principalOf?: (req: Request) => string | undefined
   /**
-   * Told of each stream that was refused because none was free, of this caller (429) or of all (503): for metrics. What it
-   * throws is ignored. @default none
+   * Told of each stream that was refused because none was free, of this caller (429) or of all (503): for log and metrics.
+   * What it throws is ignored. @default none
    */
-  onLimited?: (req: Request, layer: 'subscriptions') => unknown
+  onLimited?: (req: Request, layer: 'streams', details: StreamsDetails) => unknown
   /** Milliseconds until a stream is ended, or until its token expires if that is sooner. @default 3600000 (an hour) */
   maxSubscriptionMs?: number
+  /** Milliseconds without a message, keep-alives not counted, after which a stream is ended; 0 for none. @default 0 */
+  maxSubscriptionIdleMs?: number
   /** Milliseconds between comments that keep an open stream alive through proxies; 0 for none. @default 15000 */
   keepAliveMs?: number
   /** Carries list-changed events; replicas need one they share. @default in this process */
@@ -55,12 +57,15 @@ export function toolHandler(
   factory: McpServerFactory,
   options: ToolHandlerOptions = {},
 ): ToolHandler {
-  const { onError = () => {}, maxSubscriptions = 1024, maxSubscriptionsPerPrincipal = 16 } = options
-  const { maxSubscriptionMs = 3_600_000, keepAliveMs = 15_000, bus, onLimited } = options
+  const { onError = () => {}, maxSubscriptions = 1024, bus, principalOf, onLimited } = options
+  const { maxSubscriptionsPerPrincipal = shareOf(maxSubscriptions) } = options
+  const { maxSubscriptionMs = 3_600_000, maxSubscriptionIdleMs = 0, keepAliveMs = 15_000 } = options
   wholeNumber('maxSubscriptions', maxSubscriptions, 'streams')
   wholeNumber('maxSubscriptionsPerPrincipal', maxSubscriptionsPerPrincipal, 'streams')
   milliseconds('maxSubscriptionMs', maxSubscriptionMs, 1)
+  milliseconds('maxSubscriptionIdleMs', maxSubscriptionIdleMs, 0)
   milliseconds('keepAliveMs', keepAliveMs, 0)
+  functionOrNone('principalOf', principalOf)
   functionOrNone('onLimited', onLimited)
   function report(error: Error): void {
     try {
@@ -74,9 +79,12 @@ export function toolHandler(
   const readBody = jsonBody()
   const streams = subscriptions(
     () => createMcpHandler(factory, { ...common, bus: handler.bus }),
-    { maxSubscriptions, maxSubscriptionsPerPrincipal, maxSubscriptionMs },
-    report,
-    onLimited && ((req) => onLimited(req, 'subscriptions')),
+    { maxSubscriptions, maxSubscriptionsPerPrincipal, maxSubscriptionMs, maxSubscriptionIdleMs },
+    {
+      principalOf,
+      onRefused: report,
+      onLimited: onLimited && ((req, details) => onLimited(req, 'streams', details)),
+    },
   )
 
   let closed = false
@@ -111,4 +119,9 @@ export function toolHandler(
       await Promise.all([handler.close(), streams.close()])
     },
   }
+}
+
+/** One caller alone must not be able to take them all, however few there are. */
+function shareOf(maxSubscriptions: number): number {
+  return Math.min(16, Math.max(1, Math.ceil(maxSubscriptions / 2)))
 }

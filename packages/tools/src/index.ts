@@ -10,6 +10,7 @@ export {
   type WorkerContext,
   type WorkerFunction,
 } from './in-worker.js'
+export type { StreamsDetails } from './refuse-stream.js'
 export { createToolServer } from './server.js'
 export type { ToolServerOptions } from './server-options.js'
 export { ToolError } from './tool-error.js'

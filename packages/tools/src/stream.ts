@@ -1,10 +1,18 @@
-import type { Socket } from 'node:net'
 import type { McpHttpHandler } from '@modelcontextprotocol/server'
 import type { Request, Response } from 'express'
 import { exchange } from './exchange.js'
 
 /** Milliseconds in which a client must take what an ended stream still owes it. */
 const LINGER_MS = 5000
+/** Server-sent events begin comments with it; the SDK sends a comment as keep-alive, in a piece of its own. */
+const COLON = 0x3a
+
+export interface StreamTimes {
+  /** Milliseconds until it ends. */
+  lifeMs: number
+  /** Milliseconds without a message after which it ends; 0 for any. */
+  idleMs: number
+}
 
 export interface Stream {
   /** Settles when the stream is over, however it ended. Call it once. */
@@ -14,23 +22,33 @@ export interface Stream {
 }
 
 /**
- * One `subscriptions/listen` stream that ends after `lifeMs`. The SDK ends streams only by closing the handler that
- * serves them, so each has a handler of its own.
+ * One `subscriptions/listen` stream that ends after `lifeMs`, or when it had no message for its client for `idleMs`, or its
+ * client took none. The SDK ends streams only by closing the handler that serves them, so each has a handler of its own.
  */
-export function stream(handler: McpHttpHandler, lifeMs: number): Stream {
-  const gone = new AbortController()
+export function stream(handler: McpHttpHandler, { lifeMs, idleMs }: StreamTimes): Stream {
+  const disconnect = new AbortController()
   let ending = false
   let over = false
   let cut = () => {}
   let timer = setTimeout(end, lifeMs).unref()
+  const idle = idleMs > 0 ? setTimeout(end, idleMs).unref() : undefined
+
+  function stopTimers(): void {
+    clearTimeout(timer)
+    clearTimeout(idle)
+  }
 
   async function end(): Promise<void> {
     if (ending || over) return
     ending = true
-    clearTimeout(timer)
+    stopTimers()
     // A client that takes nothing would never let the last message out.
     timer = setTimeout(() => cut(), LINGER_MS).unref()
     await handler.close().catch(cut)
+  }
+
+  function onSent(chunk: Uint8Array): void {
+    if (!ending && chunk[0] !== COLON) idle?.refresh()
   }
 
   async function fetch(...args: Parameters<McpHttpHandler['fetch']>): Promise<globalThis.Response> {
@@ -43,41 +61,18 @@ export function stream(handler: McpHttpHandler, lifeMs: number): Stream {
   return {
     async serve(req, res) {
       cut = () => {
-        gone.abort()
+        disconnect.abort()
         res.destroy()
       }
-      const forget = onClose(req.socket, () => gone.abort())
       try {
-        await exchange({ fetch }, req, res, gone)
+        await exchange({ fetch }, req, res, { disconnect, onSent })
       } finally {
         over = true
-        clearTimeout(timer)
-        forget()
+        stopTimers()
         // Whatever the SDK or the factory still has of this request ends with it.
-        gone.abort()
+        disconnect.abort()
       }
     },
     end,
   }
-}
-
-const listeners = new WeakMap<Socket, Set<() => void>>()
-
-/**
- * Of pipelined requests only the one that is being answered learns from its response that the connection broke; a stream
- * behind it would stay for ever. One listener for each socket, however many are pipelined on it.
- */
-function onClose(socket: Socket, listener: () => void): () => void {
-  if (socket.destroyed) listener()
-  let all = listeners.get(socket)
-  if (!all) {
-    const added = new Set<() => void>()
-    socket.once('close', () => {
-      for (const tell of added) tell()
-    })
-    listeners.set(socket, added)
-    all = added
-  }
-  all.add(listener)
-  return () => all.delete(listener)
 }

@@ -5,7 +5,10 @@ import type { Request } from 'express'
 import { afterEach, vi } from 'vitest'
 import * as z from 'zod'
 import { defineTool, type ToolHandlerOptions } from '../src/index.js'
-import { modern, serve } from './support.js'
+import { listenCall } from './listen-call.js'
+import { serve } from './support.js'
+
+export { listenCall }
 
 const sockets: Socket[] = []
 const aborts: AbortController[] = []
@@ -46,11 +49,6 @@ function authOf({ headers }: Request): AuthInfo | undefined {
   }
 }
 
-export function listenCall(id: unknown = 1, notifications: unknown = { toolsListChanged: true }) {
-  const { body, headers } = modern('subscriptions/listen', { notifications })
-  return { body: { ...body, id }, headers }
-}
-
 /** Opens a stream by a raw POST and gathers what it says. */
 export async function listen(
   url: URL,
@@ -87,16 +85,27 @@ export function messagesOf(text: string) {
 }
 
 /** Sends listen requests on one connection without waiting for answers; reads nothing until told to. */
-export async function pipeline(
+export function pipeline(
   url: URL,
   ids: number[],
   caller: Record<string, string> = { 'x-principal': 'alice' },
 ) {
+  const calls = ids.map((id) => listenCall(id))
+  return pipelineCalls(
+    url,
+    calls.map(({ body, headers }) => ({ body, headers: { ...headers, ...caller } })),
+  )
+}
+
+/** Sends any requests so. */
+export async function pipelineCalls(
+  url: URL,
+  calls: readonly { body: unknown; headers: Record<string, string> }[],
+) {
   const socket = connectSocket(Number(url.port), '127.0.0.1').pause()
   sockets.push(socket)
   await once(socket, 'connect')
-  for (const id of ids) {
-    const { body, headers } = listenCall(id)
+  for (const { body, headers } of calls) {
     const text = JSON.stringify(body)
     const fields = Object.entries({
       host: url.host,
@@ -104,7 +113,6 @@ export async function pipeline(
       accept: 'application/json, text/event-stream',
       'content-length': String(Buffer.byteLength(text)),
       ...headers,
-      ...caller,
     })
     const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
     socket.write(`POST ${url.pathname} HTTP/1.1\r\n${head}\r\n${text}`)

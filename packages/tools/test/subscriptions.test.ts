@@ -50,13 +50,15 @@ describe('how many streams', () => {
     expect((await post(url, body, { ...headers, ...alice })).status).toBe(200)
   })
 
-  it('counts by principal, else by client, else all together, and these names never meet', async () => {
+  it('counts by principal, else by client, else by address, and these names never meet', async () => {
     const { url } = await serveStreams({ maxSubscriptionsPerPrincipal: 1 })
     const callers: Record<string, string>[] = [
       { 'x-principal': 'anonymous' },
       { 'x-client': 'anonymous' },
       {},
       { 'x-principal': 'client anonymous' },
+      { 'x-client': '127.0.0.1' },
+      { 'x-principal': 'address 127.0.0.1' },
       { 'x-principal': '__proto__' },
     ]
     for (const caller of callers) expect((await listen(url, caller)).status).toBe(200)
@@ -116,10 +118,12 @@ describe('how many streams', () => {
     const { body } = listenCall()
     const plain = legacy('subscriptions/listen', { notifications: { toolsListChanged: true } }).body
     const version = { 'mcp-protocol-version': '2025-11-25' }
-    for (const sent of [[plain], [plain, plain], [body], [body, plain]]) {
-      const answer = await post(url, sent, { ...alice, ...version })
-      expect(answer.text).toMatch(/-32601|-32600/)
-      expect(answer.text).not.toContain('acknowledged')
+    for (const sent of [[plain], [plain, plain], [body], [body, plain], [body, body, body]]) {
+      for (const headers of [version, listenCall().headers]) {
+        const answer = await post(url, sent, { ...alice, ...headers })
+        expect(answer.text).toMatch(/-32601|-32600|-32000/)
+        expect(answer.text).not.toContain('acknowledged')
+      }
     }
     const single = await post(url, plain, { ...alice, ...version })
     expect(single.text).toContain('-32601')
@@ -217,14 +221,17 @@ describe('the count goes down when', () => {
     const warned = vi.fn()
     process.on('warning', warned)
     closers.push(() => process.off('warning', warned))
-    await freed({ maxSubscriptions: 16 }, async ({ url, bus }) => {
-      const socket = await pipeline(
-        url,
-        Array.from({ length: 15 }, (_, i) => i),
-      )
-      await vi.waitFor(() => expect(bus.listenerCount).toBe(15))
-      socket.destroy()
-    })
+    await freed(
+      { maxSubscriptions: 16, maxSubscriptionsPerPrincipal: 16 },
+      async ({ url, bus }) => {
+        const socket = await pipeline(
+          url,
+          Array.from({ length: 15 }, (_, i) => i),
+        )
+        await vi.waitFor(() => expect(bus.listenerCount).toBe(15))
+        socket.destroy()
+      },
+    )
     expect(warned).not.toHaveBeenCalled()
   })
 
@@ -252,12 +259,14 @@ describe('the count goes down when', () => {
     }
     const works = createToolServer([noop], info)
     let factory = works
-    const limits = { maxSubscriptions: 50, maxSubscriptionsPerPrincipal: 1, maxSubscriptionMs: 1e6 }
-    const streams = subscriptions(
-      () => createMcpHandler(factory),
-      limits,
-      () => {},
-    )
+    const limits = {
+      maxSubscriptions: 50,
+      maxSubscriptionsPerPrincipal: 1,
+      maxSubscriptionMs: 1e6,
+      maxSubscriptionIdleMs: 0,
+    }
+    const open = () => createMcpHandler(factory)
+    const streams = subscriptions(open, limits, { onRefused() {} })
     const app = express()
     app.post('/mcp', express.json(), async (req, res) => {
       Object.assign(req, { auth: { clientId: req.headers['x-client'], scopes: [], token: '' } })
@@ -267,8 +276,8 @@ describe('the count goes down when', () => {
     closers.push(() => server.close().closeAllConnections())
     await once(server, 'listening')
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`)
-    const open = []
-    for (let i = 0; i < 20; i++) open.push(await listen(url, { 'x-client': `${i}` }))
+    const opened = []
+    for (let i = 0; i < 20; i++) opened.push(await listen(url, { 'x-client': `${i}` }))
     for (let i = 0; i < 20; i++)
       expect((await listen(url, { 'x-client': `${i}` })).status).toBe(429)
     expect(streams.size).toEqual({ streams: 20, callers: 20 })
@@ -276,10 +285,10 @@ describe('the count goes down when', () => {
     for (let i = 20; i < 40; i++)
       expect((await listen(url, { 'x-client': `${i}` })).status).toBe(500)
     expect(streams.size).toEqual({ streams: 20, callers: 20 })
-    for (const { hangUp } of open.splice(0, 10)) hangUp()
+    for (const { hangUp } of opened.splice(0, 10)) hangUp()
     await vi.waitFor(() => expect(streams.size).toEqual({ streams: 10, callers: 10 }))
     await streams.close()
-    for (const { ended } of open) expect(await ended).toContain('complete')
+    for (const { ended } of opened) expect(await ended).toContain('complete')
     await vi.waitFor(() => expect(streams.size).toEqual({ streams: 0, callers: 0 }))
   })
 })
@@ -457,6 +466,9 @@ it.each([
   ['maxSubscriptionMs', 0],
   ['maxSubscriptionMs', 2 ** 31],
   ['maxSubscriptionMs', Number.POSITIVE_INFINITY],
+  ['maxSubscriptionIdleMs', -1],
+  ['maxSubscriptionIdleMs', 2 ** 31],
+  ['principalOf', 'alice'],
   ['keepAliveMs', 2 ** 31],
   ['keepAliveMs', -1],
 ])('refuses %s of %s when it is created', (option, value) => {

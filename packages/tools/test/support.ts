@@ -13,6 +13,9 @@ import {
   type ToolServerOptions,
   toolHandler,
 } from '../src/index.js'
+import { modern } from './listen-call.js'
+
+export { modern }
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -34,6 +37,8 @@ interface Setting {
   handler?: ToolHandlerOptions
   /** Reads bodies before the handler does. @default express.json() */
   parse?: express.RequestHandler
+  /** The Express setting. @default false */
+  trustProxy?: boolean | number
 }
 
 /** The tools on a real Express server; `scopes` are those of whoever calls. */
@@ -41,13 +46,15 @@ export async function serve(
   tools: readonly Tool[],
   options: Partial<ToolServerOptions> = {},
   scopes: string[] = [],
-  { authOf = () => ({ ...alice, scopes }), handler, parse = express.json() }: Setting = {},
+  setting: Setting = {},
 ) {
+  const { authOf = () => ({ ...alice, scopes }), handler, parse = express.json() } = setting
   const events: ToolCallEvent[] = []
   const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
   const onCall = (event: ToolCallEvent) => events.push(event)
   const mcp = toolHandler(createToolServer(tools, { ...info, logger, onCall, ...options }), handler)
   const app = express()
+  app.set('trust proxy', setting.trustProxy ?? false)
   app.use(parse)
   app.all(
     '/mcp',
@@ -110,19 +117,6 @@ export async function post(url: URL, body: unknown, headers: Record<string, stri
 export function modernCall(name: string, args: object, headers: Record<string, string> = {}) {
   const { body, headers: own } = modern('tools/call', { name, arguments: args })
   return { body, headers: { ...own, 'mcp-name': name, ...headers } }
-}
-
-/** A request of any method with the envelope and the headers of 2026-07-28. */
-export function modern<Params extends object>(method: string, params: Params) {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-    'io.modelcontextprotocol/clientInfo': info,
-    'io.modelcontextprotocol/clientCapabilities': {},
-  }
-  return {
-    body: { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } },
-    headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method },
-  }
 }
 
 /** The same call as a client of the revisions before sends it: no envelope, no headers. */

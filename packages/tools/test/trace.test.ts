@@ -126,7 +126,7 @@ describe('trace', () => {
 
 describe('subscriptions', () => {
   it('are counted against their limit, and each refusal is told', async () => {
-    const onLimited = vi.fn((_req: unknown, _layer: 'subscriptions') => raise())
+    const onLimited = vi.fn((_req: unknown, _layer: 'streams') => raise())
     const limits = { maxSubscriptions: 2, maxSubscriptionsPerPrincipal: 1, onLimited }
     const { url, mcp } = await serveStreams(limits)
     expect(mcp.subscriptions).toEqual({ open: 0, limit: 2 })
@@ -138,10 +138,7 @@ describe('subscriptions', () => {
     expect((await listen(url, of('carol'), listenCall(3))).status).toBe(503)
     const late = { ...of('dave'), 'x-expires-at': '1' }
     expect((await listen(url, late, listenCall(4))).status).toBe(401)
-    expect(onLimited.mock.calls.map(([, layer]) => layer)).toEqual([
-      'subscriptions',
-      'subscriptions',
-    ])
+    expect(onLimited.mock.calls.map(([, layer]) => layer)).toEqual(['streams', 'streams'])
     expect(onLimited.mock.calls[0]?.[0]).toMatchObject({ method: 'POST' })
     first.hangUp()
     await vi.waitFor(() => expect(mcp.subscriptions.open).toBe(1))
