@@ -1,90 +1,77 @@
-import { sendRpcError } from '@mcp-prod/rpc'
-import type { Request, RequestHandler, Response } from 'express'
-import { type RateLimitInfo, rateLimit } from 'express-rate-limit'
-import { announce, type Policy } from './fields.js'
-import { boundedStore, weightedKey } from './store.js'
+import type { Request, RequestHandler } from 'express'
+import { takeDeferred } from './deferred.js'
+import { announce, type Counted, type LayerCharge } from './fields.js'
+import { type Meters, readingOf, type Verdict } from './meters.js'
+import { type LimitedDetails, refuse } from './refuse.js'
+import { tell } from './tell.js'
+import { failed } from './unavailable.js'
 
-export interface LimiterOptions extends Policy {
-  maxKeys: number
-  /** Whose quota a request takes from, and how many units. */
-  chargeOf(req: Request): { id: string; units: number }
-  onLimited: ((req: Request) => unknown) | undefined
+export interface LimiterOptions {
+  meters: Meters
+  /** What a request costs, and where. */
+  chargesOf(req: Request): readonly LayerCharge[]
+  onLimited: ((req: Request, details: LimitedDetails) => unknown) | undefined
 }
 
-/** What the two layers share: express-rate-limit over the bounded store, the header fields and the refusal. */
-export function limiter(options: LimiterOptions): RequestHandler {
-  const { windowMs, limit, maxKeys, chargeOf } = options
-  const countRequest = rateLimit({
-    windowMs,
-    limit,
-    store: boundedStore({ windowMs, limit, maxKeys }),
-    keyGenerator(req) {
-      const { id, units } = chargeOf(req)
-      return weightedKey(units, id)
-    },
-    handler: (req, res) => refuse(req, res, options),
-    // `announce` writes them, without the SHA-256 of the key that its draft-8 costs each request.
-    standardHeaders: false,
-    legacyHeaders: false,
-    // The store cannot fail; if one ever does, a limiter must not take down what it protects.
-    passOnStoreError: true,
-    // The checks of single requests write to the console, once: `addressKey` refuses what matters instead.
-    validate: { default: false, creationStack: true },
-    logger: { warn: ignore, error: failAtCreation },
-  })
-
+/**
+ * Charges all that a request costs in one call, together with what `limitByIp` has left for the same meters, writes the header
+ * fields and refuses. express-rate-limit, which counts the address, counts one hit of one key: here a request has several keys,
+ * weights, and is charged everywhere or nowhere.
+ */
+export function limiter({ meters, chargesOf, onLimited }: LimiterOptions): RequestHandler {
   return function limiterMiddleware(req, res, next) {
-    return countRequest(req, res, (error?: unknown) => {
-      if (error !== undefined) return next(error)
-      announce(res, options, countOf(req))
-      next()
-    })
+    const charges = chargesOf(req)
+    const left = takeDeferred(req, meters)
+
+    function conclude(verdict: Verdict): void {
+      const readings = left ? verdict.slice(1) : verdict
+      const counted = charges.map((charge, i) => ({ charge, reading: readingOf(readings[i]) }))
+      const address = left && { charge: left.charge, reading: readingOf(verdict[0]) }
+      if (address) left.learn(res, address.reading)
+      const refusing = address?.reading.allowed === false ? address : worst(counted)
+      for (const each of oneOfEachLayer(counted, refusing)) announce(res, each)
+      if (!refusing) {
+        next()
+        return
+      }
+      const details = refuse(req, res, refusing)
+      const listener = refusing === address ? left?.onLimited : onLimited
+      if (listener) tell(() => listener(req, details))
+    }
+
+    const verdict = meters.charge(charges, left?.charge)
+    if (!('then' in verdict)) return conclude(verdict)
+    return Promise.resolve(verdict).then(conclude, (error) => failed(req, res, next, error))
   }
 }
 
-function refuse(req: Request, res: Response, options: LimiterOptions): void {
-  const { layer, windowMs, limit, onLimited } = options
-  const count = countOf(req)
-  const retryAfterSeconds = announce(res, options, count)
-  if (!res.headersSent) {
-    res.setHeader('Retry-After', String(retryAfterSeconds))
-    if (hasUnreadBody(req)) res.setHeader('Connection', 'close')
+/** Of the meters that refuse, the one that makes the caller wait longest: one that never lets this pass, if there is any. */
+function worst(counted: readonly Counted[]): Counted | undefined {
+  let found: Counted | undefined
+  for (const each of counted) {
+    if (!each.reading.allowed && (!found || waitOf(each) > waitOf(found))) found = each
   }
-  if (onLimited) {
-    Promise.resolve()
-      .then(() => onLimited(req))
-      .catch(ignore)
-  }
-  const units = count.used - limit
-  const hint =
-    units > limit
-      ? `this asks for ${units} units, more than the whole limit of ${limit}; send a smaller batch`
-      : `the limit of ${limit} in ${windowMs / 1000} s is used up; retry after ${retryAfterSeconds} s`
-  sendRpcError(req, res, 429, {
-    code: 429,
-    message: `Too Many Requests: ${hint}`,
-    data: { policy: layer, limit, windowMs, retryAfterSeconds },
-  })
+  return found
 }
 
-/** The one public property on the request: express-rate-limit's, of the layer passed last. */
-function countOf(req: Request): RateLimitInfo {
-  return (req as Request & { rateLimit: RateLimitInfo }).rateLimit
+function waitOf({ charge, reading }: Counted): number {
+  return charge.units > charge.limit ? Number.POSITIVE_INFINITY : reading.waitMs
 }
 
-/** Node would read such a body to its end to keep the connection, however long the client makes it. */
-function hasUnreadBody(req: Request): boolean {
-  const { 'transfer-encoding': encoding, 'content-length': length = '0' } = req.headers
-  return !req.complete && (encoding !== undefined || length !== '0')
+/** Of a batch's tools only one is told, that which refuses or else has least left: a hundred would not fit into a header. */
+function oneOfEachLayer(
+  counted: readonly Counted[],
+  refusing: Counted | undefined,
+): readonly Counted[] {
+  if (counted.length < 3) return counted
+  const tools = counted.filter(({ charge }) => charge.layer === 'tool')
+  const told =
+    refusing?.charge.layer === 'tool'
+      ? refusing
+      : tools.reduce((least, each) => (shareLeft(each) < shareLeft(least) ? each : least))
+  return counted.filter((each) => each.charge.layer !== 'tool' || each === told)
 }
 
-/** A limiter made anew for each request would count nothing. */
-function failAtCreation(problem: unknown): void {
-  if ((problem as { code?: unknown }).code !== 'ERR_ERL_CREATED_IN_REQUEST_HANDLER') return
-  const error = new TypeError(
-    '@mcp-prod/ratelimit: create limiters at start-up, not while a request is handled',
-  )
-  throw Object.assign(error, { code: 'ERR_RATELIMIT_OPTION' })
+function shareLeft({ charge, reading }: Counted): number {
+  return reading.remaining / charge.limit
 }
-
-function ignore(): void {}

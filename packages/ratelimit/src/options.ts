@@ -1,16 +1,21 @@
+/** The most entries that a table is let to hold: V8's own maps end at 2^24. */
+const MOST_KEYS = 10_000_000
+
 /** Throws at creation, so that a wrong option stops the start and not the first request. */
-export function positiveInteger(option: string, value: unknown, unit: string): void {
-  if (Number.isSafeInteger(value) && (value as number) > 0) return
-  throw wrongOption(`${option} must be a positive whole number of ${unit}, got ${String(value)}`)
+export function wholeNumber(
+  option: string,
+  value: unknown,
+  unit: string,
+  least = 1,
+  most = Number.MAX_SAFE_INTEGER,
+): void {
+  if (isWhole(value, least) && value <= most) return
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`
+  throw wrongOption(`${option} must be a whole number of ${unit}, ${range}, got ${String(value)}`)
 }
 
-/**
- * A customer of an IPv6 network holds a /64 at the least and often a /56 or /48, so a longer prefix would hand
- * one client many keys, and a shorter one than /32 would put whole providers under one.
- */
-export function ipv6PrefixLength(option: string, value: unknown): void {
-  if (Number.isInteger(value) && (value as number) >= 32 && (value as number) <= 64) return
-  throw wrongOption(`${option} must be a whole number of bits from 32 to 64, got ${String(value)}`)
+export function keyCount(option: string, value: unknown, unit: string): void {
+  wholeNumber(option, value, unit, 1, MOST_KEYS)
 }
 
 export function optionalFunction(option: string, value: unknown): void {
@@ -18,8 +23,36 @@ export function optionalFunction(option: string, value: unknown): void {
   throw wrongOption(`${option} must be a function or be left out, got ${typeof value}`)
 }
 
-function wrongOption(message: string): TypeError {
-  return Object.assign(new TypeError(`@mcp-prod/ratelimit: ${message}`), {
-    code: 'ERR_RATELIMIT_OPTION',
-  })
+export function metersOrNone(option: string, value: unknown): void {
+  if (value === undefined || typeof (value as { charge?: unknown } | null)?.charge === 'function')
+    return
+  throw wrongOption(`${option} must have a method charge or be left out, got ${typeof value}`)
+}
+
+/** A limiter made anew for each request would count nothing. */
+export function refuseInRequest(): void {
+  if (new Error().stack?.includes('Layer.handleRequest')) throw createdInRequest()
+}
+
+export function createdInRequest(): TypeError {
+  return wrongOption('create limiters at start-up, not while a request is handled')
+}
+
+export function wrongOption(message: string): TypeError {
+  return fault('ERR_RATELIMIT_OPTION', message)
+}
+
+export function fault(code: string, message: string): TypeError {
+  return Object.assign(new TypeError(`@mcp-prod/ratelimit: ${message}`), { code })
+}
+
+export function isWhole(value: unknown, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least
+}
+
+/** An object of named things; what iterates has none. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Map)
+  )
 }

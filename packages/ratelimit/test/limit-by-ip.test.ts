@@ -45,7 +45,15 @@ describe('limitByIp', () => {
       error: {
         code: 429,
         message: 'Too Many Requests: the limit of 2 in 10 s is used up; retry after 5 s',
-        data: { policy: 'ip', limit: 2, windowMs: 10_000, retryAfterSeconds: 5 },
+        data: {
+          policy: 'ip',
+          limit: 2,
+          windowMs: 10_000,
+          asked: 1,
+          remaining: 0,
+          retryAfterSeconds: 5,
+          retryable: true,
+        },
       },
     })
   })
@@ -99,7 +107,7 @@ describe('limitByIp', () => {
     expect(unhandled).not.toHaveBeenCalled()
   })
 
-  it('sets no property on the request but that of express-rate-limit', async () => {
+  it('sets one property on the request, that of express-rate-limit', async () => {
     let added: string[] = []
     const { url } = await serve((app) => {
       let before: string[] = []

@@ -1,7 +1,8 @@
 import { jsonBody } from '@mcp-prod/rpc'
-import type { Express, RequestHandler } from 'express'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type LimitByPrincipalOptions, limitByIp, limitByPrincipal } from '../src/index.js'
+import { memoryMeters } from '../src/memory-meters.js'
+import { as, authenticate, call, limitedApp } from './as.js'
 import { closeServers, get, post, serve, statuses } from './serve.js'
 
 beforeEach(() => {
@@ -13,36 +14,11 @@ afterEach(() => {
 })
 
 const ran = vi.fn()
-const counted = vi.fn<(key: string) => void>()
 beforeEach(() => {
   ran.mockReset()
-  counted.mockReset()
 })
 
-/** Takes the whole `AuthInfo` from a header, in place of authentication. */
-const authenticate: RequestHandler = (req, _res, next) => {
-  const auth = req.get('x-test-auth')
-  if (auth) Object.assign(req, { auth: JSON.parse(auth) })
-  next()
-}
-const limited = (options: LimitByPrincipalOptions) => (app: Express) => {
-  app.set('trust proxy', 'loopback')
-  app.use(authenticate, jsonBody(), limitByPrincipal(options))
-  app.use((req, res) => {
-    ran(req.body)
-    counted((req as unknown as { rateLimit: { key: string } }).rateLimit.key)
-    res.json({ ok: true })
-  })
-}
-const as = (principal: unknown, clientId = 'client') => ({
-  'x-test-auth': JSON.stringify({ token: '', clientId, scopes: [], extra: { principal } }),
-})
-const call = (name: string, id: number | string = 1) => ({
-  jsonrpc: '2.0',
-  id,
-  method: 'tools/call',
-  params: { name },
-})
+const limited = (options: LimitByPrincipalOptions) => limitedApp(options, ran)
 
 describe('limitByPrincipal', () => {
   it('answers 429 as JSON-RPC with the id of the request', async () => {
@@ -60,7 +36,15 @@ describe('limitByPrincipal', () => {
       error: {
         code: 429,
         message: 'Too Many Requests: the limit of 2 in 10 s is used up; retry after 5 s',
-        data: { policy: 'principal', limit: 2, windowMs: 10_000, retryAfterSeconds: 5 },
+        data: {
+          policy: 'principal',
+          limit: 2,
+          windowMs: 10_000,
+          asked: 1,
+          remaining: 0,
+          retryAfterSeconds: 5,
+          retryable: true,
+        },
       },
     })
     expect(ran).toHaveBeenCalledTimes(2)
@@ -157,11 +141,14 @@ describe('the principal', () => {
   })
 
   it('may have a very long name, which stays distinct', async () => {
-    const { url } = await serve(limited({ limit: 1 }))
+    const meters = memoryMeters(10)
+    const charge = vi.spyOn(meters, 'charge')
+    const { url } = await serve(limited({ limit: 1, meters }))
     const seen = await statuses(4, (i) => post(url, call('a'), as(`${'x'.repeat(9000)}${i % 2}`)))
     expect(seen).toEqual([200, 200, 429, 429])
-    expect(counted).toHaveBeenCalled()
-    for (const [key] of counted.mock.calls) expect(key.length).toBeLessThan(200)
+    const keys = charge.mock.calls.flatMap(([charges]) => charges.map(({ key }) => key))
+    expect(keys).toHaveLength(4)
+    for (const key of keys) expect(key.length).toBeLessThan(200)
   })
 
   it('fails closed when principalOf throws', async () => {
@@ -195,7 +182,7 @@ describe('the cost', () => {
   it('of a batch is summed by costOf, wherever the dear call hides', async () => {
     const { url } = await serve(limited({ limit: 10, costOf }))
     const hidden = [call('cheap'), { jsonrpc: '2.0', method: 'ping', id: 3 }, call('expensive')]
-    expect((await post(url, hidden, as('alice'))).status).toBe(429)
+    expect((await post(url, hidden, as('alice'))).status).toBe(413)
     expect((await post(url, call('expensive'), as('alice'))).status).toBe(200)
     expect((await post(url, call('cheap'), as('alice'))).status).toBe(429)
   })
@@ -207,11 +194,12 @@ describe('the cost', () => {
       [1, 2, 3, 4].map((id) => call('a', id)),
       as('alice'),
     )
-    expect(refused.status).toBe(429)
-    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(refused.status).toBe(413)
+    expect(refused.headers.has('retry-after')).toBe(false)
     expect(refused.body.error?.message).toContain(
       'asks for 4 units, more than the whole limit of 3',
     )
+    expect(refused.body.error?.data).toMatchObject({ asked: 4, remaining: 3, retryable: false })
   })
 
   it('is that of the tool in the body, whatever the headers name', async () => {
@@ -268,7 +256,7 @@ describe('the cost', () => {
     const { url } = await serve(
       limited({ costOf: (c) => (c.name === 'all' ? Number.POSITIVE_INFINITY : 1) }),
     )
-    expect((await post(url, call('all'), as('alice'))).status).toBe(429)
+    expect((await post(url, call('all'), as('alice'))).status).toBe(413)
     expect((await post(url, call('a'), as('alice'))).status).toBe(200)
   })
 
