@@ -27,6 +27,10 @@ export interface ToolDefinition<Input extends Schema, Output extends Schema | un
   scopes?: readonly string[]
   /** What a call counts against a rate limit. @default 1 */
   weight?: number
+  /** Calls of this tool that each caller may make in a minute, for whatever limits them. @default no limit of its own */
+  limitPerMinute?: number
+  /** Calls of this tool that may run at once in a process, for whatever caps them. @default no cap of its own */
+  maxConcurrent?: number
   /** Milliseconds until the call is given up and the caller told. @default 30000 */
   timeoutMs?: number
   annotations?: ToolAnnotations
@@ -42,6 +46,8 @@ export interface Tool {
   readonly name: string
   readonly scopes: readonly string[]
   readonly weight: number
+  readonly limitPerMinute: number | undefined
+  readonly maxConcurrent: number | undefined
   readonly timeoutMs: number
   readonly input: Schema
   readonly output: Schema | undefined
@@ -56,13 +62,14 @@ const TARGET = { target: 'draft-2020-12' } as const
  * Describes a tool once, for both eras of the protocol and for stdio (MCP 2026-07-28, server/tools).
  *
  * @throws TypeError `ERR_TOOLS_OPTION` for a bad name, an input that is no object, a schema without a JSON form,
- * or a weight or timeout that is not positive.
+ * or a weight, limit or timeout that is not positive.
  */
 export function defineTool<Input extends Schema, Output extends Schema | undefined = undefined>(
   definition: ToolDefinition<Input, Output>,
 ): Tool {
   const { name, title, description, input, output, annotations, icons, run } = definition
   const { scopes = [], weight = 1, timeoutMs = 30_000 } = definition
+  const { limitPerMinute, maxConcurrent } = definition
   if (!/^[A-Za-z0-9_.-]{1,128}$/.test(name)) {
     optionError(`tool name ${JSON.stringify(name)} must be 1 to 128 of A-Z a-z 0-9 _ - .`)
   }
@@ -76,6 +83,10 @@ export function defineTool<Input extends Schema, Output extends Schema | undefin
   }
   if (!(weight > 0 && Number.isFinite(weight))) {
     optionError(`weight of tool "${name}" must be more than 0, got ${weight}`)
+  }
+  for (const [option, value] of Object.entries({ limitPerMinute, maxConcurrent })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue
+    optionError(`${option} of tool "${name}" must be a whole number of calls above 0, got ${value}`)
   }
   const inputSchema = jsonSchema(name, 'input', input)
   const listing = {
@@ -91,6 +102,8 @@ export function defineTool<Input extends Schema, Output extends Schema | undefin
     name,
     scopes: Object.freeze([...scopes]),
     weight,
+    limitPerMinute,
+    maxConcurrent,
     timeoutMs,
     input,
     output,

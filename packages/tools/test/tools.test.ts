@@ -479,6 +479,8 @@ describe('defineTool', () => {
       'timeoutMs',
     ],
     ['a negative weight', () => defineTool({ ...base, weight: -1 }), 'weight'],
+    ['half a call a minute', () => defineTool({ ...base, limitPerMinute: 0.5 }), 'limitPerMinute'],
+    ['no call at once', () => defineTool({ ...base, maxConcurrent: 0 }), 'maxConcurrent'],
     ['an input that is no object', () => defineTool({ ...base, input: z.string() }), 'object'],
     [
       'a schema without JSON form',

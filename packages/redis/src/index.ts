@@ -1,0 +1,12 @@
+export { type ConnectOptions, connectRedis, type RedisConnection } from './connect-redis.js'
+export type { RedisClient, TlsOptions } from './create-client.js'
+export type { Charge, Meters, Reading, Verdict } from './meters.js'
+export { RedisError } from './redis-error.js'
+export {
+  type MetersState,
+  type RedisMeters,
+  type RedisMetersOptions,
+  redisMeters,
+} from './redis-meters.js'
+export { isRedisUrl, parseRedisUrl, type RedisTarget } from './redis-url.js'
+export type { Logger } from './watch-connection.js'
