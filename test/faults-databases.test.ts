@@ -56,6 +56,8 @@ interface Store {
   isFine: (outcome: Outcome) => boolean
   unavailable: string
   withinMs: number
+  /** Whether the server is not ready without it. */
+  isCritical: boolean
 }
 const stores: Record<'postgres' | 'redis', Store> = {
   postgres: {
@@ -63,12 +65,14 @@ const stores: Record<'postgres' | 'redis', Store> = {
     isFine: found,
     unavailable: 'The database is not available; try again in a minute',
     withinMs: POSTGRES_MS,
+    isCritical: true,
   },
   redis: {
     call: recall,
     isFine: recalled,
     unavailable: 'Notes are not available; try again in a minute',
     withinMs: REDIS_MS,
+    isCritical: false,
   },
 }
 
@@ -87,7 +91,7 @@ async function survives(
   mend: () => unknown,
   { isTotal = true } = {},
 ) {
-  const { call, isFine, unavailable, withinMs } = stores[name]
+  const { call, isFine, unavailable, withinMs, isCritical } = stores[name]
   const others = Object.values(stores).filter((store) => store !== stores[name])
   await readyIs(200)
   expect(await call()).toSatisfy(isFine)
@@ -105,7 +109,14 @@ async function survives(
     expect(outcome.result).toMatchObject({ isError: true, content: [{ text: unavailable }] })
     expect(outcome.result?.content).toHaveLength(1)
   }
-  if (isTotal) await readyIs(503)
+  if (isTotal) {
+    const states = async () => Object.entries((await healthOf(server)).checks ?? {})
+    const down = async () => (await states()).filter(([, { status }]) => status === 'down')
+    await expect
+      .poll(async () => (await down()).map(([check]) => check), { timeout: RECOVERY_MS })
+      .toContain(name)
+    await readyIs(isCritical ? 503 : 200)
+  }
   await mend()
   await readyIs(200)
   await expect.poll(async () => isFine(await call()), { timeout: RECOVERY_MS }).toBe(true)

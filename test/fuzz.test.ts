@@ -12,6 +12,7 @@ import { random } from './support/fuzz/random.js'
 import { makeSecrets, secretFinder } from './support/fuzz/secrets.js'
 import { type FuzzedServer, killAll, startAuthServer, startServer } from './support/fuzz/server.js'
 import { newTally, storm } from './support/fuzz/storm.js'
+import { noLimits } from './support/no-limits.js'
 
 // The same seed sends the same requests; what fails names its seed and the number of its case.
 const seed = process.env.FUZZ_SEED ?? 'mcp-prod'
@@ -60,8 +61,7 @@ describe(`the generated server under ${requests} mutated requests (FUZZ_SEED=${s
     const seen: Record<'first' | 'early' | 'late', Series[]> = { first: [], early: [], late: [] }
     const kept: Partial<Record<'first' | 'halfway' | 'last', Held>> = {}
     beforeAll(async () => {
-      const limits = { IP_LIMIT_PER_MINUTE: '100000000', PRINCIPAL_LIMIT_PER_MINUTE: '100000000' }
-      server = await start(limits)
+      server = await start(noLimits)
       await isWell(server)
       seen.first = await scrape(server.adminUrl)
       kept.first = await held(server.process)

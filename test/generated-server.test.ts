@@ -8,6 +8,7 @@ import { clients, connect } from '../templates/server/test/support/clients.js'
 import { certificateAuthority } from './support/certificates.js'
 import { must } from './support/command.js'
 import { httpsLoad } from './support/https-load.js'
+import { noLimits } from './support/no-limits.js'
 import { installPacked } from './support/packed.js'
 import { type RunningServer, start } from './support/running.js'
 
@@ -180,8 +181,7 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
       TLS_KEY_FILE: key,
       TLS_CLIENT_CA_FILE: ca.path('ca.crt'),
       TLS_CLIENTS: '[{"subject":"CN=robot,O=Acme","scopes":["stats:read"]}]',
-      IP_LIMIT_PER_MINUTE: '1000000',
-      PRINCIPAL_LIMIT_PER_MINUTE: '1000000',
+      ...noLimits,
       LOG_LEVEL: 'info',
       SHUTDOWN_GRACE: '100ms',
     })

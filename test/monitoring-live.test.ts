@@ -199,6 +199,13 @@ describe.skipIf(lacking)('Prometheus and Alertmanager that watch a real server',
 
   it('tell of a database without which the server is not ready', async () => {
     await firesAndResolves(['McpCriticalDependencyDown', 'McpDown'], {
+      breaks: () => postgres?.stop(),
+      mends: () => postgres?.start(),
+    })
+  })
+
+  it('tell of limits that each replica counts alone, without Redis', async () => {
+    await firesAndResolves(['McpLimitsNotShared', 'McpDependencyDown'], {
       breaks: () => redis?.stop(),
       mends: () => redis?.start(),
     })

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { Selection } from '../generators/dist/features.js'
+import { root } from './support/command.js'
 import { missing } from './support/faults/components.js'
 import { dashboardOf, shownOf, substituted } from './support/monitoring/dashboard.js'
 import {
@@ -148,11 +149,23 @@ describe.each(Object.entries(variants))(
       expect(unknownSeries(texts, known)).toEqual([])
     })
 
-    it('knows neither pools nor spans where there are none', () => {
+    it('knows neither pools, nor spans, nor shared limits where there are none', () => {
       const all = [...texts.values()].join('\n')
       expect(all.includes('mcp_pool_')).toBe(Boolean(selection.postgres || selection.redis))
       expect(all.includes('mcp_spans_')).toBe(Boolean(selection.tracing))
       expect(all.includes('McpPoolExhausted')).toBe(Boolean(selection.postgres))
+      for (const shared of ['mcp_limits_', 'McpLimitsNotShared', 'shared limits'])
+        expect(all.includes(shared), shared).toBe(Boolean(selection.redis))
+    })
+
+    it('watches the limits of what runs at once and of overload everywhere', () => {
+      const names = alertsOf(texts).map(({ alert }) => alert)
+      expect(names).toEqual(expect.arrayContaining(['McpSheddingLoad', 'McpConcurrencyNearLimit']))
+      const about = ['McpSheddingLoad', 'McpConcurrencyNearLimit', 'McpCallersLimited']
+      const links = shownOf(dashboardOf(texts)).flatMap(({ links = [] }) => links)
+      expect(links.map(({ url }) => url)).toEqual(
+        expect.arrayContaining(about.map((name) => `\${runbook}#${name.toLowerCase()}`)),
+      )
     })
 
     if (selection.deploy !== 'none') {
@@ -224,6 +237,15 @@ describe.each(Object.entries(variants))(
 it('uses every series of ours somewhere', async () => {
   const texts = await monitoringOf(variants.everything ?? {})
   expect(unusedSeries(texts, known)).toEqual([])
+})
+
+it('leaves out of the alert on dependencies the check that the server has by this name', async () => {
+  const texts = await monitoringOf(variants['redis alone'] ?? {})
+  const { expr } = alertsOf(texts).find(({ alert }) => alert === 'McpDependencyDown') ?? {}
+  const [, name] = /check="([^"]+)"/.exec(expr ?? '') ?? []
+  expect(name).toBeTypeOf('string')
+  const source = await readFile(join(root, 'templates/+redis/src/meters.ts'), 'utf8')
+  expect(source).toContain(`checks: { '${name}':`)
 })
 
 describe('the check of names', () => {

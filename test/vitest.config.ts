@@ -2,9 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 // What measures times or counts what a restart loses; beside another file it would count what that one costs.
-const alone = ['rolling-restart', 'sigterms', 'faults-*', 'monitoring-live', 'fuzz'].map(
-  (name) => `${name}.test.ts`,
-)
+const alone = [
+  'rolling-restart',
+  'sigterms',
+  'faults-*',
+  'monitoring-live',
+  'limits-shared',
+  'fuzz',
+].map((name) => `${name}.test.ts`)
 const common = {
   root: fileURLToPath(new URL('.', import.meta.url)),
   testTimeout: 300_000,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hashApiKey } from '@mcp-prod/auth'
 import { root } from '../support/command.js'
+import { noLimits } from '../support/no-limits.js'
 import { type Project, writeServer } from '../support/project.js'
 
 export interface Contestant {
@@ -58,8 +59,7 @@ export async function startProcess(name: string, start: Start): Promise<Contesta
       ADMIN_PORT: '0',
       API_KEYS: JSON.stringify([entry]),
       // Every layer works; none refuses.
-      IP_LIMIT_PER_MINUTE: '1000000000',
-      PRINCIPAL_LIMIT_PER_MINUTE: '1000000000',
+      ...noLimits,
       SHUTDOWN_GRACE: '0s',
       ...env,
     },

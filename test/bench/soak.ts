@@ -5,6 +5,7 @@ import { hashApiKey } from '@mcp-prod/auth'
 import autocannon from 'autocannon'
 import { weatherServer } from '../../templates/+upstream/test/support/weather-server.js'
 import { held, probeOptions } from '../support/fuzz/probe.js'
+import { noLimits } from '../support/no-limits.js'
 import { writeServer } from '../support/project.js'
 import { trend } from './trend.js'
 import { misbehave } from './visitors.js'
@@ -62,8 +63,7 @@ const server = spawn(process.execPath, [...probeOptions, '--import', tables, 'di
         scopes: ['stats:read', 'weather:read'],
       },
     ]),
-    IP_LIMIT_PER_MINUTE: '1000000000',
-    PRINCIPAL_LIMIT_PER_MINUTE: '1000000000',
+    ...noLimits,
     SHUTDOWN_GRACE: '0s',
   },
   stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
+import { RedisError } from '@mcp-prod/redis'
 import { createServer } from '@mcp-prod/security'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createAdmin } from '../src/admin.js'
 import { readConfig } from '../src/config.js'
-import { RedisError } from '../src/redis.js'
 import { createServices } from '../src/services.js'
 import { recall } from '../src/tools/recall.js'
 import { remember } from '../src/tools/remember.js'
@@ -35,7 +35,12 @@ async function serverWith(redisUrl: string) {
   const config = readConfig({ ...required, ...timeouts, REDIS_URL: redisUrl })
   const { services, checks, close } = createServices(config, telemetry)
   const { redis = { run: () => {} } } = checks
-  const app = createAdmin({ checks: { redis }, telemetry, ...unblocked })
+  // Critical here, so that /ready tells.
+  const app = createAdmin({
+    checks: { redis: { ...redis, critical: true } },
+    telemetry,
+    ...unblocked,
+  })
   const admin = createServer(app)
   admin.listen(0, '127.0.0.1')
   await once(admin, 'listening')

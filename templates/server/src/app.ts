@@ -1,16 +1,17 @@
 import { authenticate, authorize } from '@mcp-prod/auth'
 import { addLogFields, requestLog } from '@mcp-prod/logging'
-import { limitByIp, limitByPrincipal } from '@mcp-prod/ratelimit'
 import { notFound, recover } from '@mcp-prod/recovery'
 import { isCallersDeadline, requestDeadline, withDeadline } from '@mcp-prod/resilience'
-import { type Call, callsOf, jsonBody } from '@mcp-prod/rpc'
+import { callsOf, jsonBody } from '@mcp-prod/rpc'
 import { corsAllowlist, hostGuard, securityHeaders } from '@mcp-prod/security'
 import type { Shutdown } from '@mcp-prod/shutdown'
 import { createToolServer, type ToolCallEvent, toolHandler } from '@mcp-prod/tools'
 import express, { type Request } from 'express'
 import { createAuth } from './auth.js'
+import { toolOf } from './called-tool.js'
 import type { Config } from './config.js'
 import { name, version } from './identity.js'
+import { createLimits, streamLimits } from './limits.js'
 import { endpointScopes, hierarchy } from './scopes.js'
 import type { Services } from './services.js'
 import type { Telemetry } from './telemetry.js'
@@ -23,10 +24,6 @@ export interface AppParts {
   services: Services
   shutdown: Shutdown
 }
-
-const toolNamed = new Map(tools.map((tool) => [tool.name, tool]))
-const toolOf = (call: Call) =>
-  call.method === 'tools/call' ? toolNamed.get(call.name ?? '') : undefined
 
 /** A caller that gave too little time is no fault of the server's, and must not wake anybody. */
 function outcomeOf({ outcome, narrowed }: ToolCallEvent) {
@@ -81,13 +78,13 @@ export function createApp({ config, telemetry, services, shutdown }: AppParts) {
     }),
     {
       onError: (error) => logger.debug('refused by the protocol', { error }),
-      // So long a stream may outlive the revocation of what it was opened with; clients open it again.
-      maxSubscriptionMs: 600_000,
+      ...streamLimits,
       onLimited,
     },
   )
 
   const auth = createAuth(config, logger)
+  const limits = createLimits({ config, telemetry, services, onLimited })
 
   const app = express()
   app.set('trust proxy', config.TRUST_PROXY)
@@ -101,11 +98,12 @@ export function createApp({ config, telemetry, services, shutdown }: AppParts) {
   app.use(metrics.middleware)
   app.use(hostGuard({ hosts: config.ALLOWED_HOSTS, origins: config.ALLOWED_ORIGINS }))
   // Behind the guard, or a web page under a foreign name could use up its visitor's own limit.
-  app.use(limitByIp({ limit: config.IP_LIMIT_PER_MINUTE, onLimited }))
+  app.use(limits.byIp)
   app.use(corsAllowlist(config.ALLOWED_ORIGINS))
   app.use(auth.resource.middleware) // +oauth
   app.all(
     '/mcp',
+    limits.overload,
     authenticate(auth.verify, {
       scopes: endpointScopes,
       hierarchy,
@@ -128,15 +126,12 @@ export function createApp({ config, telemetry, services, shutdown }: AppParts) {
         tellRefused('denied', 'scope')(req)
       },
     }),
-    limitByPrincipal({
-      limit: config.PRINCIPAL_LIMIT_PER_MINUTE,
-      costOf: (call) => toolOf(call)?.weight ?? 1,
-      onLimited,
-    }),
+    limits.byPrincipal,
+    limits.concurrency,
     mcp.middleware,
   )
   app.use(notFound())
   app.use(recover({ logger }))
 
-  return { app, auth, mcp }
+  return { app, auth, limits, mcp }
 }

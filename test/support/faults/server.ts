@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hashApiKey } from '@mcp-prod/auth'
 import { strangersEnv } from '../command.js'
+import { noLimits } from '../no-limits.js'
 import type { Project } from '../project.js'
 import { ask } from './ask.js'
 
@@ -41,8 +42,6 @@ export interface StartOptions {
   wrapper?: readonly string[]
 }
 
-/** Limits that no test here means to meet. */
-const NO_LIMITS = { IP_LIMIT_PER_MINUTE: '100000000', PRINCIPAL_LIMIT_PER_MINUTE: '100000000' }
 /** Far more than a start takes, also while others use the processors. */
 const START_MS = 60_000
 
@@ -78,7 +77,7 @@ export async function startServer(
       cwd: folder,
       env: {
         ...strangersEnv(),
-        ...NO_LIMITS,
+        ...noLimits,
         ...(keyFile ? { API_KEYS_FILE: keyFile } : { API_KEYS: listOf(key) }),
         SHUTDOWN_GRACE: '0s',
         ...own,

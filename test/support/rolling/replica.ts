@@ -1,4 +1,5 @@
 import { hashApiKey } from '@mcp-prod/auth'
+import { noLimits } from '../no-limits.js'
 import { type Child, startChild, waitFor } from './child.js'
 import type { Project } from './project.js'
 
@@ -19,11 +20,12 @@ export interface Replica extends Child {
   name: Name
 }
 
-/** Starts one as production does; resolves when it is ready. */
+/** Starts one as production does, with these settings too; resolves when it is ready. */
 export async function startReplica(
   { folder, key }: Project,
   name: Name,
   { port, adminPort }: Ports,
+  env: Record<string, string> = {},
 ): Promise<Replica> {
   const child = startChild(process.execPath, ['dist/main.js'], {
     cwd: folder,
@@ -35,11 +37,11 @@ export async function startReplica(
       TRUST_PROXY: '1',
       SHUTDOWN_GRACE: `${GRACE_MS}ms`,
       // All clients have one address and one key.
-      IP_LIMIT_PER_MINUTE: '100000000',
-      PRINCIPAL_LIMIT_PER_MINUTE: '100000000',
+      ...noLimits,
       API_KEYS: JSON.stringify([
         { id: 'dev', hash: hashApiKey(key), principal: 'developer', scopes: [] },
       ]),
+      ...env,
     },
   })
   const ready = () => fetch(`http://127.0.0.1:${adminPort}/ready`).then(({ ok }) => ok)

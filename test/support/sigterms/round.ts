@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../fuzz/random.js'
+import { noLimits } from '../no-limits.js'
 import { caller, type Era } from './calls.js'
 import type { Outcome } from './judge.js'
 import { openLine } from './line.js'
@@ -35,8 +36,7 @@ const ENV = {
   SHUTDOWN_DRAIN: `${DRAIN_MS}ms`,
   // A tool that works for its seconds is no reason for a warning here.
   SLOW_REQUEST: '1m',
-  IP_LIMIT_PER_MINUTE: '1000000',
-  PRINCIPAL_LIMIT_PER_MINUTE: '1000000',
+  ...noLimits,
 }
 
 /** What may be left when all is closed: stdout and stderr, and a look at a settings file that was just under way. */

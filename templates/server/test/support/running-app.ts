@@ -18,11 +18,14 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   access.env.DATABASE_URL ??= 'postgres://127.0.0.1:1/none' // +postgres
   // Nobody listens there: the tests that need Redis bring their own. // +redis
   access.env.REDIS_URL ??= 'redis://127.0.0.1:1' // +redis
+  access.env.LIMITS_WITHOUT_REDIS ??= '1' // +redis
+  // However busy the machine is that runs the tests.
+  access.env.MAX_EVENT_LOOP_DELAY ??= '1m'
   const config = readConfig({ ...access.env, ...env })
   const { telemetry, metrics, logs } = keptTelemetry()
   const { services, close } = createServices(config, telemetry)
   const shutdown = createShutdown({ logger: telemetry.logger })
-  const { app, auth, mcp } = createApp({ config, telemetry, services, shutdown })
+  const { app, auth, limits, mcp } = createApp({ config, telemetry, services, shutdown })
   const server = createServer(app)
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
@@ -36,6 +39,7 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
     logs,
     async close() {
       await mcp.close()
+      limits.close()
       access.close()
       server.closeAllConnections()
       server.close()

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { RedisError } from '@mcp-prod/redis'
 import { type Principal, type ToolContext, ToolError } from '@mcp-prod/tools'
 import { z } from 'zod'
-import { type Redis, RedisError } from './redis.js'
+import type { Redis } from './redis.js'
 
 export const noteName = z
   .string()

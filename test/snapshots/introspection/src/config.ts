@@ -55,6 +55,8 @@ export const settings = {
   MAX_BODY: byteSize({ min: '1KiB', default: '4MiB' }),
   IP_LIMIT_PER_MINUTE: integer({ min: 1, default: 600 }),
   PRINCIPAL_LIMIT_PER_MINUTE: integer({ min: 1, default: 300 }),
+  MAX_CONCURRENT_CALLS: integer({ min: 1, max: 100_000, default: 256 }),
+  MAX_EVENT_LOOP_DELAY: duration({ min: '50ms', max: '1m', default: '200ms' }),
 
   REQUEST_TIMEOUT: duration({ min: '1ms', max: '1h', default: '15s' }),
   STARTUP_TIMEOUT: duration({ max: '1h', default: '60s' }),

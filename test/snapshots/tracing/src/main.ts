@@ -79,14 +79,15 @@ async function start(config: Config, { telemetry, shutdown }: Parts) {
   const { logger, metrics } = telemetry
   const { services, checks, needed, close } = createServices(config, telemetry)
   shutdown.onClose('services', close)
-  const { app, auth, mcp } = createApp({ config, telemetry, services, shutdown })
+  const { app, auth, limits, mcp } = createApp({ config, telemetry, services, shutdown })
+  shutdown.onClose('limits', limits.close)
   shutdown.onDrained('mcp streams', () => mcp.close())
 
   let started = false
   const blockedBy = () => (shutdown.draining ? 'draining' : started ? undefined : 'starting')
   // On a developer's machine a web page could reach it through a rebound name.
   const hosts = config.ADMIN_HOST === '127.0.0.1' ? ['localhost', '127.0.0.1'] : []
-  const allChecks = { ...checks, ...auth.checks }
+  const allChecks = { ...checks, ...limits.checks, ...auth.checks }
   const token = config.ADMIN_TOKEN
   const isStarted = () => started
   const admin = createServer(

@@ -14,11 +14,13 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   // The canonical URI names the port, so it must be known before there is a server.
   const url = new URL(`http://localhost:${port}/mcp`)
   const access = await credentials(url.href)
+  // However busy the machine is that runs the tests.
+  access.env.MAX_EVENT_LOOP_DELAY ??= '1m'
   const config = readConfig({ ...access.env, ...env })
   const { telemetry, metrics, logs } = keptTelemetry()
   const { services, close } = createServices(config, telemetry)
   const shutdown = createShutdown({ logger: telemetry.logger })
-  const { app, auth, mcp } = createApp({ config, telemetry, services, shutdown })
+  const { app, auth, limits, mcp } = createApp({ config, telemetry, services, shutdown })
   const server = createServer(app)
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
@@ -32,6 +34,7 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
     logs,
     async close() {
       await mcp.close()
+      limits.close()
       access.close()
       server.closeAllConnections()
       server.close()
