@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import autocannon from 'autocannon'
 import type { Contestant } from './contestants.js'
 
@@ -23,26 +24,35 @@ const headers = {
   'mcp-name': 'order_total_0',
 }
 
-export const median = (numbers: readonly number[]) =>
+const median = (numbers: readonly number[]) =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
 /** A number of times and of seconds, from the environment. */
 export const rounds = Number(process.env.BENCH_ROUNDS ?? 5)
 export const seconds = Number(process.env.BENCH_SECONDS ?? 3)
 
+/** What one contestant did in one round. */
+export interface Round {
+  /** Requests answered in a second. */
+  perSecond: number
+  /** Requests answered for each second of processor time that the server used, its kernel time included. */
+  perCpuSecond: number
+}
+export type Measured = ReadonlyMap<string, readonly Round[]>
+
 /**
- * Requests per second of each contestant, round by round. They take turns, so a machine that slows down slows them all;
- * only ratios are worth reading.
+ * Each contestant, round by round. They take turns, so a machine that slows down slows them all; only ratios are worth
+ * reading. Of the two figures that of processor time is steadier where other programs share the processors.
  */
-export async function measure(contestants: readonly Contestant[]): Promise<Map<string, number[]>> {
-  const measured = new Map<string, number[]>(contestants.map(({ name }) => [name, []]))
+export async function measure(contestants: readonly Contestant[]): Promise<Measured> {
+  const measured = new Map<string, Round[]>(contestants.map(({ name }) => [name, []]))
   for (const contestant of contestants) {
     await answersRightly(contestant)
-    await requestsPerSecond(contestant, 1)
+    await round(contestant, 1)
   }
-  for (let round = 0; round < rounds; round++) {
+  for (let done = 0; done < rounds; done++) {
     for (const contestant of contestants) {
-      measured.get(contestant.name)?.push(await requestsPerSecond(contestant, seconds))
+      measured.get(contestant.name)?.push(await round(contestant, seconds))
     }
   }
   for (const { process } of contestants) process.kill('SIGKILL')
@@ -50,11 +60,19 @@ export async function measure(contestants: readonly Contestant[]): Promise<Map<s
 }
 
 /** Each round's ratio to that of `base`, then their median: what drifts between rounds cancels out. */
-export function ratioOf(measured: Map<string, number[]>, name: string, base: string): number {
+export function ratioOf(
+  measured: Measured,
+  name: string,
+  base: string,
+  figure: keyof Round = 'perSecond',
+): number {
   const beside = measured.get(base) ?? []
   const own = measured.get(name) ?? []
-  return median(own.map((value, round) => value / (beside[round] ?? Number.NaN)))
+  return median(own.map((value, i) => value[figure] / (beside[i]?.[figure] ?? Number.NaN)))
 }
+
+export const medianOf = (measured: Measured, name: string) =>
+  median((measured.get(name) ?? []).map(({ perSecond }) => perSecond))
 
 async function answersRightly(contestant: Contestant): Promise<void> {
   const sent = { method: 'POST', body, headers: { ...headers, ...contestant.headers } }
@@ -62,11 +80,20 @@ async function answersRightly(contestant: Contestant): Promise<void> {
   if (!text.includes('"total":36')) throw new Error(`${contestant.name} answered ${text}`)
 }
 
-async function requestsPerSecond(contestant: Contestant, duration: number): Promise<number> {
-  const { url } = contestant
+async function round(contestant: Contestant, duration: number): Promise<Round> {
+  const { url, process } = contestant
+  const before = await cpuSeconds(process.pid)
   const sent = { method: 'POST' as const, body, headers: { ...headers, ...contestant.headers } }
   const result = await autocannon({ url, ...sent, connections: 16, duration })
   if (result.non2xx + result.errors > 0)
     throw new Error(`${contestant.name} refused or failed requests`)
-  return result['2xx'] / result.duration
+  const used = (await cpuSeconds(process.pid)) - before
+  return { perSecond: result['2xx'] / result.duration, perCpuSecond: result['2xx'] / used }
+}
+
+/** As Linux accounts it, in hundredths of a second; NaN elsewhere. */
+async function cpuSeconds(pid: number | undefined): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }

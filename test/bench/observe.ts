@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { writeServer } from '../support/project.js'
 import { startProcess } from './contestants.js'
-import { measure, median, ratioOf, rounds, seconds } from './measure.js'
+import { measure, medianOf, ratioOf, rounds, seconds } from './measure.js'
 
 // What watching costs: the generated server with and without its logs, its metrics and its traces.
 const BASE = 'neither'
@@ -71,8 +71,11 @@ print(
 const measured = await measure(contestants)
 for (const name of Object.keys(servers)) {
   const [base, bound] = BOUNDS[name] ?? [BASE]
-  const rate = median(measured.get(name) ?? []).toFixed(0)
-  const ratio = `${ratioOf(measured, name, base).toFixed(3)} × ${base}`
-  print(`  ${name.padEnd(18)} ${rate.padStart(6)}/s  ${ratio}${bound ? `  (bound ${bound})` : ''}`)
+  const rate = medianOf(measured, name).toFixed(0)
+  const perSecond = ratioOf(measured, name, base).toFixed(3)
+  const perCpu = ratioOf(measured, name, base, 'perCpuSecond').toFixed(3)
+  print(
+    `  ${name.padEnd(18)} ${rate.padStart(6)}/s  ${perSecond}, by processor time ${perCpu} × ${base}${bound ? `  (bound ${bound})` : ''}`,
+  )
 }
 process.exit()

@@ -1,5 +1,5 @@
 import { startContestant, writeGeneratedServer } from './contestants.js'
-import { measure, median, ratioOf, rounds, seconds } from './measure.js'
+import { measure, medianOf, ratioOf, rounds, seconds } from './measure.js'
 
 // Requests per second of the generated server with every layer on, beside the same tools on the bare SDK and on bare
 // Express.
@@ -18,7 +18,7 @@ for (const [tools, bound] of Object.entries(BOUNDS)) {
   const measured = await measure(contestants)
   print(`\n${tools} ${tools === '1' ? 'tool' : 'tools'}:`)
   for (const name of NAMES) {
-    const rate = median(measured.get(name) ?? []).toFixed(0)
+    const rate = medianOf(measured, name).toFixed(0)
     const ratio = ratioOf(measured, name, 'bare SDK').toFixed(2)
     const goal = name === 'generated server' ? `  (bound ${bound})` : ''
     print(`  ${name.padEnd(18)} ${rate.padStart(6)}/s  ${ratio} × bare SDK${goal}`)
