@@ -1,14 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { generateApiKey } from '@mcp-prod/auth'
 import { mcpRequest } from '../support/faults/call.js'
 import { noLimits } from '../support/no-limits.js'
 import { writeServer } from '../support/project.js'
 import { startChild, waitFor } from '../support/rolling/child.js'
 import { fixedPorts } from '../support/rolling/ports.js'
+import { type Called, callers } from './callers.js'
 
 // Five times what the generated server can do: how much of its best it goes on doing, how long the admitted wait, and whether its
 // probes answer. Then one principal at full blast beside a modest one.
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 10)
+const CASES = [
+  [1, '200ms'],
+  [5, '200ms'],
+  [5, '50ms'],
+  [20, '200ms'],
+] as const
 const tool = `
 import { pbkdf2Sync } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,7 +36,6 @@ const project = await writeServer('bench-overload', {}, { 'src/tools/index.ts': 
 const modest = generateApiKey('modest')
 const greedy = generateApiKey('greedy')
 const [port = 0, adminPort = 0] = await fixedPorts(2)
-const url = `http://127.0.0.1:${port}/mcp`
 const { MAX_CONCURRENT_CALLS: _, MAX_EVENT_LOOP_DELAY: __, ...noRates } = noLimits
 
 async function start(env: Record<string, string> = {}) {
@@ -62,56 +67,20 @@ async function probe(): Promise<number> {
   return performance.now() - began
 }
 
-/** One call: how it ended, and the milliseconds it took. */
-async function call(key: string, args: { rounds: number; waitMs: number }) {
+/** A call of the tool, as bytes. */
+function requestOf(key: string, args: { rounds: number; waitMs: number }): string {
   const { headers, body } = mcpRequest(key, 'tools/call', { name: 'work', arguments: args })
-  const began = performance.now()
-  const response = await fetch(url, { method: 'POST', headers, body })
-  await response.arrayBuffer()
-  return { status: response.status, ms: performance.now() - began }
-}
-type Called = Awaited<ReturnType<typeof call>>
-
-/** Callers who each wait for their answer. */
-async function closed(width: number, ms: number, one: () => Promise<Called>): Promise<Called[]> {
-  const all: Called[] = []
-  const end = performance.now() + ms
-  const caller = async () => {
-    while (performance.now() < end) all.push(await one())
-  }
-  await Promise.all(Array.from({ length: width }, caller))
-  return all
-}
-
-/** Calls that come whether others were answered or not, at most `width` of them at once. */
-async function open(perSecond: number, width: number, ms: number, one: () => Promise<Called>) {
-  const all: Called[] = []
-  const under = new Set<Promise<void>>()
-  const began = performance.now()
-  let due = 0
-  let missed = 0
-  while (performance.now() - began < ms) {
-    for (const until = ((performance.now() - began) * perSecond) / 1000; due < until; due++) {
-      if (under.size >= width) {
-        missed++
-        continue
-      }
-      const done: Promise<void> = one().then((called) => {
-        all.push(called)
-        under.delete(done)
-      })
-      under.add(done)
-    }
-    await sleep(5)
-  }
-  await Promise.all(under)
-  return { all, missed }
+  const sent = { Host: 'localhost', ...headers, 'Content-Length': String(Buffer.byteLength(body)) }
+  const lines = Object.entries(sent).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `POST /mcp HTTP/1.1\r\n${lines.join('')}\r\n${body}`
 }
 
 const quantile = (numbers: number[], share: number) =>
   numbers.toSorted((a, b) => a - b)[Math.ceil(numbers.length * share) - 1] ?? Number.NaN
 const fine = (all: Called[]) => all.filter(({ status }) => status === 200)
 const print = (line: string) => process.stdout.write(`${line}\n`)
+const p50and99 = (values: number[]) =>
+  `p50 ${ms(quantile(values, 0.5))}, p99 ${ms(quantile(values, 0.99))}`
 const ms = (value: number) => `${value.toFixed(0)} ms`
 
 /** Rounds that compute for so long on this machine. */
@@ -126,39 +95,44 @@ async function roundsFor(wanted: number): Promise<number> {
 }
 
 print(`node ${process.version}, ${SECONDS} s each`)
-for (const computeMs of [1, 5, 20]) {
-  const stop = await start()
-  const args = { rounds: await roundsFor(computeMs), waitMs: 0 }
-  const one = () => call(modest.key, args)
-  await closed(4, 1_000, one)
-  const peak = fine(await closed(8, SECONDS * 1000, one)).length / SECONDS
+for (const [computeMs, delay] of CASES) {
+  const stop = await start({ MAX_EVENT_LOOP_DELAY: delay })
+  const clients = await callers(port, 200)
+  const request = requestOf(modest.key, { rounds: await roundsFor(computeMs), waitMs: 0 })
+  await clients.closed(8, 2_000, request)
+  const peak = fine(await clients.closed(16, SECONDS * 1000, request)).length / SECONDS
   const probes: number[] = []
-  const timer = setInterval(() => void probe().then((took) => probes.push(took)), 100)
-  const { all, missed } = await open(peak * 5, 400, SECONDS * 1000, one)
+  const look = () => probe().then((took) => void probes.push(took), String)
+  const timer = setInterval(look, 100)
+  const { all, missed } = await clients.open(peak * 5, SECONDS * 1000, request)
   clearInterval(timer)
   const admitted = fine(all)
   const took = admitted.map(({ ms }) => ms)
   print(
-    `  ${computeMs} ms of computing: goodput ${(admitted.length / SECONDS / peak).toFixed(2)} × peak (${peak.toFixed(0)}/s), ` +
-      `refused ${all.length - admitted.length}, not even sent ${missed}, admitted p50 ${ms(quantile(took, 0.5))} p99 ${ms(quantile(took, 0.99))}, ` +
-      `probes p50 ${ms(quantile(probes, 0.5))} p99 ${ms(quantile(probes, 0.99))}`,
+    `  ${computeMs} ms of computing, MAX_EVENT_LOOP_DELAY=${delay}: goodput ${(admitted.length / SECONDS / peak).toFixed(2)} × peak (${peak.toFixed(0)}/s); ` +
+      `${all.length - admitted.length} refused, ${missed} found no free connection; ` +
+      `admitted ${p50and99(took)}; probes ${p50and99(probes)}`,
   )
+  clients.close()
   await stop()
 }
 
 const stop = await start()
-const args = { rounds: await roundsFor(1), waitMs: 100 }
-const calm = () => open(10, 100, SECONDS * 1000, () => call(modest.key, args))
-await closed(4, 1_000, () => call(modest.key, args))
+const rounds = await roundsFor(1)
+const clients = await callers(port, 300)
+const others = await callers(port, 50)
+const calm = () => others.open(10, SECONDS * 1000, requestOf(modest.key, { rounds, waitMs: 100 }))
+await others.closed(8, 2_000, requestOf(modest.key, { rounds, waitMs: 100 }))
 const alone = fine((await calm()).all).map(({ ms }) => ms)
-const blast = closed(500, SECONDS * 1000, () => call(greedy.key, args))
+const greedyRequest = requestOf(greedy.key, { rounds, waitMs: 100 })
+const blast = clients.closed(300, SECONDS * 1000, greedyRequest)
 const beside = (await calm()).all
 const greed = await blast
 const took = fine(beside).map(({ ms }) => ms)
+const ratio = (quantile(took, 0.99) / quantile(alone, 0.99)).toFixed(2)
 print(
-  `  beside one at full blast: p99 ${ms(quantile(alone, 0.99))} alone, ${ms(quantile(took, 0.99))} beside ` +
-    `(${(quantile(took, 0.99) / quantile(alone, 0.99)).toFixed(2)} ×), ${beside.length - took.length} refused of ${beside.length}; ` +
-    `of the greedy one ${fine(greed).length} answered, ${greed.length - fine(greed).length} refused`,
+  `  beside one at full blast: p99 ${ms(quantile(took, 0.99))}, ${ratio} × that of a server alone, ` +
+    `${beside.length - took.length} of ${beside.length} refused; of the greedy one ${fine(greed).length} answered, ${greed.length - fine(greed).length} refused`,
 )
 await stop()
 process.exit()

@@ -73,8 +73,8 @@ async function overload({ port, healthPort, stop }: Awaited<ReturnType<typeof st
   }
 }
 
-// On a quiet machine the share is above 0.8 for 5 and 20 ms. On one that is shared the same rate is far more than five times what the
-// process can do, and refusals take their part of it: here it must only not collapse.
+// `npm run bench:limits` says how much of its best a server goes on doing. On a machine that is shared the same rate may be far more than
+// five times what the process can do, and refusals take their part of it: here it must only not collapse.
 it.each([1, 5, 20])(
   'goes on answering at five times the capacity of calls of %d ms',
   async (burnMs) => {
