@@ -6,7 +6,7 @@ export const switches = {
   upstream: { about: 'an example tool that calls an HTTP API', default: true },
   stdio: { about: 'the same tools over stdio, for local clients', default: true },
   postgres: { about: 'a PostgreSQL pool and an example tool that queries it', default: false },
-  redis: { about: 'limits that replicas share in Redis, and tools that keep notes', default: false },
+  redis: { about: 'limits shared in Redis, and tools that keep notes', default: false },
   tracing: { about: 'OpenTelemetry traces, exported by OTLP', default: false },
 } as const
 

@@ -54,7 +54,7 @@ if (!hasTmux && !isRequired) {
       press('asks', 'n', 'Enter')
       await see('asks', /Add a PostgreSQL pool and an example tool that queries it\? \(y\/N\)/)
       press('asks', 'y', 'Enter')
-      await see('asks', /Add limits that replicas share in Redis, and tools that keep notes\? \(y\/N\)/)
+      await see('asks', /Add limits shared in Redis, and tools that keep notes\? \(y\/N\)/)
       press('asks', 'Enter')
       await see('asks', /Add OpenTelemetry traces, exported by OTLP\? \(y\/N\)/)
       press('asks', 'Enter')
