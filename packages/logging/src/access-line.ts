@@ -1,4 +1,4 @@
-import { callsOf, eraOf } from '@mcp-prod/rpc'
+import { type Call, callsOf, eraOf } from '@mcp-prod/rpc'
 import type { Request, Response } from 'express'
 import { cut } from './who.js'
 
@@ -28,19 +28,25 @@ function statusOf({ headersSent, statusCode, writableFinished }: Response): numb
 /** What the body asked for: each method and tool once, for a batch can name many. */
 export function rpcFields(req: Request) {
   const calls = callsOf(req)
-  if (calls.length === 0) return {}
-  const tools = calls.filter((call) => call.method === 'tools/call').map((call) => call.name)
   return {
-    rpcMethod: distinct(calls.map((call) => call.method)),
-    tool: distinct(tools),
-    era: eraOf(req),
+    rpcMethod: distinct(calls, (call) => call.method),
+    tool: distinct(calls, (call) => (call.method === 'tools/call' ? call.name : undefined)),
+    era: calls.length > 0 ? eraOf(req) : undefined,
     batch: calls.length > 1 ? calls.length : undefined,
   }
 }
 
-function distinct(texts: readonly (string | undefined)[]): string | undefined {
+function distinct(
+  calls: readonly Call[],
+  textOf: (call: Call) => string | undefined,
+): string | undefined {
+  const [first] = calls
+  if (first && calls.length === 1) return cut(textOf(first) ?? '') || undefined
   const names = new Set<string>()
-  for (const text of texts) if (text) names.add(cut(text))
+  for (const call of calls) {
+    const text = textOf(call)
+    if (text) names.add(cut(text))
+  }
   return cut([...names].join(',')) || undefined
 }
 

@@ -7,7 +7,6 @@ import { createRedactor } from './redact.js'
 import { type ContextFields, contextEntries, eachEntry } from './safe.js'
 import { createSerializer } from './serialize.js'
 import { createSink } from './sink.js'
-import { oneLine } from './text.js'
 import { attempt, cutText, type Who } from './who.js'
 
 /** One call, and whether it was let. Who called is filled in from the current request where the event does not say. */
@@ -62,7 +61,6 @@ const FLUSH_MS = 5000
 const MAX_FIELDS = 50
 const WHO = ['requestId', 'principal', 'tenant', 'client', 'remoteAddress'] as const
 const WHAT = ['method', 'tool', 'decision', 'reason', 'outcome'] as const
-const KNOWN = new Set<string>([...WHO, ...WHAT, 'durationMs'])
 
 /**
  * The audit: who called what, and whether they were let, as one JSON object per line. It is never sampled and has no level. Its
@@ -83,38 +81,54 @@ export function createAudit(options: AuditOptions = {}): Audit {
 
   function line(...sources: unknown[]): string {
     const members = membersOf(createSerializer(redactor), own, sources)
-    return oneLine(`{"time":"${isoTime(Date.now())}","log":"audit"${origin}${members}}`).concat(
-      '\n',
-    )
+    return `{"time":"${isoTime(Date.now())}","log":"audit"${origin}${members}}\n`
   }
 
   const sink = createSink(stream, (dropped) => line({ message: 'audit lines dropped', dropped }))
 
   function audit(event: AuditEvent): void {
-    const given: Record<string, unknown> = {}
-    const rest = new Map<string, unknown>()
+    const fields = noFields()
+    let rest: Map<string, unknown> | undefined
     eachEntry(event, MAX_FIELDS, (name, value) => {
-      if (KNOWN.has(name)) given[name] = value
-      else rest.set(name, value)
+      if (Object.hasOwn(fields, name)) fields[name as keyof Fields] = value
+      else rest = (rest ?? new Map<string, unknown>()).set(name, value)
     })
-    sink.write(line(known(given), rest, contextEntries(contextFields)))
+    complete(fields)
+    sink.write(line(fields, rest, contextEntries(contextFields)))
   }
   const flush = () => Promise.race([sink.flush(), delay(FLUSH_MS, undefined, { ref: false })])
   Object.defineProperty(audit, 'dropped', { get: () => sink.dropped })
   return Object.assign(audit as typeof audit & { readonly dropped: number }, { flush })
 }
 
-/** The fields of every event, in their order. A text is cut, for most of them the caller chose. */
-function known(given: Record<string, unknown>): Record<string, unknown> {
+type Fields = Record<(typeof WHO)[number] | (typeof WHAT)[number] | 'durationMs', unknown>
+
+/** The fields of every event, in their order. */
+function noFields(): Fields {
+  return {
+    requestId: undefined,
+    principal: undefined,
+    tenant: undefined,
+    client: undefined,
+    remoteAddress: undefined,
+    method: undefined,
+    tool: undefined,
+    decision: undefined,
+    reason: undefined,
+    outcome: undefined,
+    durationMs: undefined,
+  }
+}
+
+/** Fills in who asks. A text is cut, for most of them the caller chose. */
+function complete(fields: Fields): void {
   const context = contextStorage.getStore()
   const asked: Who = (context && attempt(context.who)) ?? {}
-  const fields: Record<string, unknown> = {}
   for (const name of WHO) {
     const own = name === 'requestId' ? context?.requestId : asked[name]
-    fields[name] = cutText(given[name]) ?? cutText(own)
+    fields[name] = cutText(fields[name]) ?? cutText(own)
   }
-  for (const name of WHAT) fields[name] = cutText(given[name])
-  const { durationMs } = given
+  for (const name of WHAT) fields[name] = cutText(fields[name])
+  const { durationMs } = fields
   fields.durationMs = typeof durationMs === 'number' ? Math.round(durationMs * 10) / 10 : undefined
-  return fields
 }

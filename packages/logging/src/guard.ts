@@ -12,6 +12,9 @@ export interface Call {
   added: object | undefined
 }
 
+/** Writes a line past winston's streams, where they would change nothing; false where they are needed. */
+export type WriteDirectly = (level: string, message: unknown, call: Call) => boolean
+
 /** Winston's name for the level that its transports look at. */
 export const LEVEL = Symbol.for('level')
 export const CALL = Symbol('call')
@@ -24,7 +27,11 @@ type This = winston.Logger | undefined
  * Puts its own methods before winston's, which copy the fields unguarded (a throwing getter throws into the
  * request), format lines that no transport wants, and take a level that does not exist.
  */
-export function guard(logger: winston.Logger, contextFields?: ContextFields): void {
+export function guard(
+  logger: winston.Logger,
+  writeDirectly: WriteDirectly,
+  contextFields?: ContextFields,
+): void {
   function log(this: This, level: unknown, message?: unknown, fields?: unknown): winston.Logger {
     const self = this ?? logger
     if (typeof level === 'object' && level !== null)
@@ -40,6 +47,8 @@ export function guard(logger: winston.Logger, contextFields?: ContextFields): vo
     }
     const text = isObject ? readSafely(message, 'message') : message
     try {
+      // A child's `write` adds its fields.
+      if (self === logger && writeDirectly(known, text, call)) return self
       self.write({ level: known, message: text, [LEVEL]: known, [CALL]: call })
     } catch {
       // Only another transport throws here, and whoever logs cannot help it.

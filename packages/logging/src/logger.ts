@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import winston from 'winston'
 import { contextStorage } from './context.js'
 import { CALL, type Call, guard, LEVEL } from './guard.js'
+import { createIsDirect } from './is-direct.js'
 import { createLineWriter, type LineWriter } from './line.js'
 import {
   isLevel,
@@ -67,12 +68,13 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     const sources = [{ dropped }]
     return `${writeLine({ timeMs: Date.now(), level: 'warn', message: 'log lines dropped', context: undefined, sources })}\n`
   })
+  // What people look for may be the last that the process says.
+  const put = (line: unknown, level: string) =>
+    sink.write(`${line}\n`, level === 'error' || level === 'warn')
   const transport = new winston.transports.Stream({
     stream,
     log(info: winston.Logform.TransformableInfo, next: () => void) {
-      // What people look for may be the last that the process says.
-      const now = info.level === 'error' || info.level === 'warn'
-      sink.write(`${info[MESSAGE]}\n`, now)
+      put(info[MESSAGE], info.level)
       // At once, whatever the stream does: winston's own buffers have no bound.
       next()
     },
@@ -83,14 +85,23 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     contextFields,
     () => logger.transports.length === 1 && logger.transports[0] === transport,
   )
+  const isDirect = createIsDirect(logger, transport)
+  function writeDirectly(level: string, message: unknown, call: Call): boolean {
+    if (!isDirect()) return false
+    const { timeMs, context, added } = call
+    const sources = [...call.sources, added, context?.fields]
+    put(writeLine({ timeMs, level, message, context, sources }), level)
+    return true
+  }
   // A failing transport, or a line after `end()`, must not end the process.
   logger.on('error', () => {})
-  guard(logger, contextFields)
+  guard(logger, writeDirectly, contextFields)
   Object.defineProperty(logger, 'dropped', { get: () => sink.dropped })
   return Object.assign(logger as winston.Logger & { readonly dropped: number }, {
     async flush() {
-      while (logger.writableLength + logger.readableLength > 0 && !logger.destroyed)
-        await setTimeout(1)
+      const waits = () => logger.writableLength + logger.readableLength > 0
+      // Without a transport they wait for ever.
+      while (waits() && logger.transports.length > 0 && !logger.destroyed) await setTimeout(1)
       await sink.flush()
     },
   })

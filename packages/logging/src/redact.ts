@@ -1,4 +1,4 @@
-import { capped } from './text.js'
+import { capped, jsonText } from './text.js'
 
 const REDACTED = '[redacted]'
 
@@ -70,7 +70,7 @@ export function createRedactor(extra: readonly string[]): Redactor {
       if (found) return found
       const end = plain(name.slice(-MAX_KEY_CHARS))
       const key = {
-        json: JSON.stringify(capped(name, MAX_KEY_CHARS, text)),
+        json: jsonText(capped(name, MAX_KEY_CHARS, text)),
         secret: SECRET_KEY.test(end) || plainNames.has(end),
       }
       if (known.size < MAX_KNOWN_KEYS && name.length <= MAX_KEY_CHARS) known.set(name, key)
@@ -93,7 +93,7 @@ function textRedactor(names: readonly string[]): (text: string) => string {
     'gi',
   )
   return function redactText(text) {
-    if (!UNUSUAL.test(text)) return text
+    if (isUsual(text)) return text
     return text
       .replace(PEM, `$1${REDACTED}`)
       .replace(URL_USERINFO, `://${REDACTED}@`)
@@ -105,6 +105,11 @@ function textRedactor(names: readonly string[]): (text: string) => string {
       .replace(API_KEY, `$1${REDACTED}`)
       .replace(JWT, (found) => (found.includes('.') ? REDACTED : found))
   }
+}
+
+/** Whether a text has no secret's shape, and is its own JSON text between quotes. */
+export function isUsual(text: string): boolean {
+  return !UNUSUAL.test(text)
 }
 
 /** Two spellings of one name become the same text. */

@@ -1,5 +1,5 @@
 /** What is written in place of a value that could not be read. */
-const THREW = '[threw]'
+export const THREW = '[threw]'
 
 /** Reads a property that may be a throwing getter, or of a proxy that refuses. */
 export function readSafely(source: object, key: PropertyKey): unknown {

@@ -1,6 +1,7 @@
 import { types } from 'node:util'
-import type { Redactor } from './redact.js'
-import { capped } from './text.js'
+import { isUsual, type Redactor } from './redact.js'
+import { THREW } from './safe.js'
+import { capped, jsonText } from './text.js'
 
 const MAX_DEPTH = 6
 const MAX_ENTRIES = 100
@@ -8,7 +9,6 @@ const MAX_TEXT_CHARS = 8192
 const MAX_LINE_CHARS = 65_536
 
 const SECRET = '"[redacted]"'
-const THREW = '"[threw]"'
 
 /** Writes the values of one line as JSON text; they share one budget of characters. Never throws. */
 export interface Serializer {
@@ -24,9 +24,9 @@ export function createSerializer(redactor: Redactor): Serializer {
   let left = MAX_LINE_CHARS
 
   function text(raw: string): string {
-    const json = JSON.stringify(
-      capped(raw, Math.min(MAX_TEXT_CHARS, Math.max(left, 0)), redactor.text),
-    )
+    const maxChars = Math.min(MAX_TEXT_CHARS, Math.max(left, 0))
+    const isPlain = raw.length <= maxChars && isUsual(raw)
+    const json = isPlain ? `"${raw}"` : jsonText(capped(raw, maxChars, redactor.text))
     left -= json.length
     return json
   }
@@ -42,7 +42,7 @@ export function createSerializer(redactor: Redactor): Serializer {
     try {
       return object(raw, path)
     } catch {
-      return THREW
+      return `"${THREW}"`
     }
   }
 
@@ -94,27 +94,31 @@ export function createSerializer(redactor: Redactor): Serializer {
         parts.push(`"...":"[${count - parts.length} more]"`)
         break
       }
-      const part = member(typeof key === 'object' ? '[object]' : String(key), () => read(key), path)
+      const name = typeof key === 'object' ? '[object]' : String(key)
+      const part = member(name, attempt(read, key), path)
       if (part) parts.push(part)
     }
     return `{${parts.join(',')}}`
   }
 
-  function member(name: string, read: () => unknown, above: string): string | undefined {
+  function member(name: string, raw: unknown, above: string): string | undefined {
     const key = redactor.key(name)
     left -= key.json.length
-    try {
-      const raw = read()
-      if (raw === undefined) return undefined
-      const path = redactor.pathTo(above, name)
-      const secret = (key.secret || redactor.isSecretPath(path)) && !isHarmless(name, raw)
-      return `${key.json}:${secret ? SECRET : value(raw, path)}`
-    } catch {
-      return `${key.json}:${THREW}`
-    }
+    if (raw === undefined) return undefined
+    const path = redactor.pathTo(above, name)
+    const secret = (key.secret || redactor.isSecretPath(path)) && !isHarmless(name, raw)
+    return `${key.json}:${secret ? SECRET : value(raw, path)}`
   }
 
-  return { text, member: (key, raw) => member(key, () => raw, '') }
+  return { text, member: (key, raw) => member(key, raw, '') }
+}
+
+function attempt(read: (key: unknown) => unknown, key: unknown): unknown {
+  try {
+    return read(key)
+  } catch {
+    return THREW
+  }
 }
 
 /** The properties of an error are mostly not enumerable; a library's own, such as `errno`, are. */

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { createPause } from './pause.js'
 
 /** Characters held back while the stream takes none: about 20,000 usual lines. */
 const MAX_WAITING_CHARS = 4 * 1024 * 1024
@@ -8,9 +9,9 @@ const TOGETHER_CHARS = 4000
 /** Lines on their way into a stream. */
 export interface Sink {
   /**
-   * Takes a line with its newline. Never throws, never blocks; drops the line when too many wait already. The first line of a
-   * turn of the event loop is written at once and the others at its end, since a write costs more than a line; with
-   * `now` this one too.
+   * Takes a line with its newline. Never throws, never blocks; drops the line when too many wait already. A line that comes
+   * alone is written at once; those of each ten milliseconds after it are written together, since a write wakes its reader,
+   * which costs more than a line. With `now` this one and those before it are written at once.
    */
   write(line: string, now?: boolean): void
   /** Resolves when every line taken so far has reached the stream, or can never reach it. */
@@ -20,9 +21,6 @@ export interface Sink {
 }
 
 const guarded = new WeakSet<Writable>()
-/** What ends this turn; the process may end before it does. */
-const turns = new Set<() => void>()
-let listens = false
 /** Where a write failed, on a full disk perhaps: such a file may end in the middle of a line, of whatever sink. */
 const torn = new WeakSet<Writable>()
 
@@ -39,13 +37,12 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   let dropped = 0
   let droppedEver = 0
   let blocked = false
-  let inTurn = false
   /** Lines taken, and lines the stream is done with: it finishes them in order. */
   let taken = 0
   let done = 0
   const flushes: { upTo: number; resolve: () => void }[] = []
+  const pause = createPause(endPause)
   guard(stream)
-  endTurnsAtExit()
 
   /** @param lost how many the chunk says were dropped before it: again to be told, if it is lost itself. */
   function hand(chunk: string, lines: number, lost = 0): void {
@@ -89,17 +86,10 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
     handWaiting()
   }
 
-  function endTurn(): void {
-    turns.delete(endTurn)
-    inTurn = false
-    if (!blocked) handWaiting()
-  }
-
-  function beginTurn(): void {
-    if (inTurn) return
-    inTurn = true
-    turns.add(endTurn)
-    setImmediate(endTurn)
+  function endPause(): void {
+    if (blocked || waiting.length === 0) return
+    handWaiting()
+    pause.begin()
   }
 
   function handWaiting(): void {
@@ -124,8 +114,8 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
       taken++
       waiting.push(line)
       waitingChars += line.length
-      if (blocked || (inTurn && !now)) return
-      beginTurn()
+      if (blocked || (pause.lasts && !now)) return
+      pause.begin()
       handWaiting()
     },
     get dropped() {
@@ -152,12 +142,4 @@ function guard(stream: Writable): void {
   if (guarded.has(stream)) return
   guarded.add(stream)
   stream.on('error', () => {})
-}
-
-function endTurnsAtExit(): void {
-  if (listens) return
-  listens = true
-  process.on('exit', () => {
-    for (const endTurn of turns) endTurn()
-  })
 }

@@ -4,9 +4,12 @@ const MAX_WORD_CHARS = 4096
 /** What JSON leaves as it is and a terminal or a line reader may obey: C1 controls, U+2028/2029, bidi overrides. */
 const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
-/** Escapes, in JSON text, what could break the line or change how it is shown. It then parses to the same value. */
-export function oneLine(json: string): string {
-  return json.replace(UNSAFE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+/** JSON text in which what could break the line or change how it is shown is escaped. It parses to the same value. */
+export function jsonText(text: string): string {
+  return JSON.stringify(text).replace(
+    UNSAFE,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** The first `maxChars` of a text without its secrets; does not look further than one word past the end. */

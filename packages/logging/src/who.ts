@@ -24,8 +24,13 @@ export function principalOfAuth(req: Request): string | undefined {
  * Who asks, on whose behalf, and through which OAuth client or API key. Undefined where unknown: `addLogFields` may know.
  * Never throws.
  */
-export function whoAsks(req: Request, principalOf: (req: Request) => string | undefined): Who {
+export function whoAsks(
+  req: Request,
+  remoteAddress: string | undefined,
+  principalOf: (req: Request) => string | undefined,
+): Who {
   return {
+    remoteAddress,
     principal: attempt(() => cutText(principalOf(req))),
     tenant: attempt(() => cutText(authOf(req)?.extra?.tenant)),
     client: attempt(() => cutText(authOf(req)?.clientId)),

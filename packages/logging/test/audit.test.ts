@@ -92,6 +92,7 @@ describe('an event', () => {
       },
     )
     await get({ headers: { 'x-request-id': 'r-7' } })
+    await audit.flush()
     const [before, after] = lines()
     expect(before).toMatchObject({ requestId: 'r-7', remoteAddress: '127.0.0.1' })
     for (const name of ['principal', 'tenant', 'client']) expect(before).not.toHaveProperty(name)
@@ -123,6 +124,7 @@ describe('an event', () => {
       body: JSON.stringify(batch),
       headers: { 'content-type': 'application/json' },
     })
+    await audit.flush()
     expect(lines().map(({ tool }) => tool)).toEqual(batch.map(({ params }) => params.name))
     expect(new Set(lines().map(({ requestId }) => requestId)).size).toBe(1)
   })

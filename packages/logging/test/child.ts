@@ -1,6 +1,6 @@
-// Run as a process of its own by stream.test.ts: child.ts <stdout|stderr> <flood|exit|broken|turn|crash>
-import { setTimeout } from 'node:timers/promises'
-import { createLogger } from '../src/index.js'
+// Run as a process of its own by stream.test.ts: child.ts <stdout|stderr> <flood|exit|broken|crash|exit now|exit soon|exit handler>
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { createAudit, createLogger } from '../src/index.js'
 
 const [target, mode] = process.argv.slice(2)
 const logger = createLogger({ stream: target === 'stderr' ? process.stderr : process.stdout })
@@ -12,10 +12,18 @@ if (mode === 'broken') {
   }
   await logger.flush()
   process.stderr.write('survived')
-} else if (mode === 'turn' || mode === 'crash') {
-  for (let i = 0; i < 5; i++) logger.info('line', { i })
-  if (mode === 'turn') process.exit(0)
-  throw new Error('nobody catches this')
+} else if (mode === 'crash' || mode?.startsWith('exit ')) {
+  const audit = createAudit()
+  const tell = (i: number) => {
+    logger.info('line', { i, by: 'logger' })
+    audit({ decision: 'allowed', i, by: 'audit' })
+  }
+  for (let i = 0; i < 2; i++) tell(i)
+  if (mode === 'exit soon') await setImmediate()
+  if (mode === 'exit handler') process.on('exit', () => [2, 3, 4].forEach(tell))
+  else [2, 3, 4].forEach(tell)
+  if (mode === 'crash') throw new Error('nobody catches this')
+  process.exit(0)
 } else {
   for (let i = 0; i < 10_000; i++) logger.info('line', { i, padding: 'x'.repeat(100) })
   if (mode === 'flood') await logger.flush()

@@ -173,6 +173,8 @@ describe('levelOnSignal', () => {
     expect(logger.level).toBe('debug')
     process.emit('SIGUSR2')
     expect(logger.level).toBe('warn')
+    // Lines may be held back for so long.
+    vi.advanceTimersByTime(10)
     expect(vi.getTimerCount()).toBe(0)
     process.emit('SIGUSR2')
     vi.advanceTimersByTime(299_999)

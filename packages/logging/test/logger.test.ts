@@ -28,13 +28,19 @@ describe('a line', () => {
     ['a lone surrogate', 'a\ud800b\udfffc'],
     ['NUL and a quote', 'a\u0000"},{"b'],
   ])('stays one line of printable text with %s in message, key or value', async (_name, text) => {
-    const { logger, raw } = capture()
+    const { logger, raw } = capture({ service: text, version: text })
     logger.info(text, { [text]: text, list: [text], deep: { [text]: text } })
     const written = await raw()
     // Printable characters of ASCII and one newline: whatever else was in it is escaped.
     expect(written).toMatch(/^[ -~]+\n$/)
     expect(written.split('\n')).toHaveLength(2)
-    expect(JSON.parse(written)).toMatchObject({ message: text, [text]: text, list: [text] })
+    expect(JSON.parse(written)).toMatchObject({
+      service: text,
+      version: text,
+      message: text,
+      [text]: text,
+      list: [text],
+    })
   })
 
   it('keeps its own names from fields, and the fields under another name', async () => {

@@ -6,7 +6,7 @@ import { type Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createAudit, createLogger } from '../src/index.js'
 
 function run(...args: string[]) {
@@ -171,7 +171,7 @@ describe('a blocked stream', () => {
   })
 })
 
-describe('lines of one turn of the event loop', () => {
+describe('lines of ten milliseconds', () => {
   function writes() {
     const chunks: string[] = []
     const stream = new Writable({
@@ -180,17 +180,50 @@ describe('lines of one turn of the event loop', () => {
         done()
       },
     })
-    return { logger: createLogger({ stream }), chunks }
+    return { logger: createLogger({ stream }), chunks, stream }
   }
+  afterEach(() => {
+    vi.useRealTimers()
+  })
 
-  it('are written together, but for the first', async () => {
+  it('are written together; one that comes alone is written at once', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { logger, chunks } = writes()
+    const written = () => chunks.map((chunk) => numbers(chunk))
     for (let i = 0; i < 5; i++) logger.info('line', { i })
-    expect(chunks.map((chunk) => numbers(chunk))).toEqual([[0]])
-    await setTimeout(0)
-    expect(chunks.map((chunk) => numbers(chunk))).toEqual([[0], [1, 2, 3, 4]])
-    logger.info('line', { i: 5 })
-    expect(chunks.map((chunk) => numbers(chunk))).toEqual([[0], [1, 2, 3, 4], [5]])
+    vi.advanceTimersByTime(9)
+    expect(written()).toEqual([[0]])
+    vi.advanceTimersByTime(1)
+    expect(written()).toEqual([[0], [1, 2, 3, 4]])
+    for (let i = 5; i < 7; i++) logger.info('line', { i })
+    expect(written()).toEqual([[0], [1, 2, 3, 4]])
+    vi.advanceTimersByTime(10)
+    expect(written()).toEqual([[0], [1, 2, 3, 4], [5, 6]])
+    vi.advanceTimersByTime(10)
+    logger.info('line', { i: 7 })
+    expect(written()).toEqual([[0], [1, 2, 3, 4], [5, 6], [7]])
+    vi.advanceTimersByTime(10)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('keep their order for a logger and an audit on one stream', async () => {
+    const { logger, chunks, stream } = writes()
+    const audit = createAudit({ stream })
+    for (let i = 0; i < 300; i++) {
+      logger[i % 50 === 0 ? 'warn' : 'info']('line', { i })
+      audit({ decision: 'allowed', i })
+      if (i % 7 === 0) await setTimeout(1)
+    }
+    await Promise.all([logger.flush(), audit.flush()])
+    const lines = chunks
+      .join('')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line))
+    const of = (isAudit: boolean) =>
+      lines.filter(({ log }) => (log === 'audit') === isAudit).map(({ i }) => i)
+    expect(of(true)).toEqual(all.slice(0, 300))
+    expect(of(false)).toEqual(all.slice(0, 300))
   })
 
   it.each(['warn', 'error'] as const)('go at once with a line of level %s', (level) => {
@@ -209,11 +242,19 @@ describe('lines of one turn of the event loop', () => {
     for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(4096)
   })
 
-  it.each(['turn', 'crash'])('are there when the process ends within it: %s', async (how) => {
-    const child = run('stdout', how)
-    const [output] = await Promise.all([text(child.stdout), once(child, 'close')])
-    expect(numbers(output)).toEqual([0, 1, 2, 3, 4])
-  })
+  it.each(['exit now', 'exit soon', 'exit handler', 'crash'])(
+    'are there when the process ends within them: %s',
+    async (how) => {
+      const child = run('stdout', how)
+      const [output] = await Promise.all([text(child.stdout), once(child, 'close')])
+      const lines = output
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line))
+      for (const name of ['logger', 'audit'])
+        expect(lines.filter(({ by }) => by === name).map(({ i }) => i)).toEqual([0, 1, 2, 3, 4])
+    },
+  )
 })
 
 describe('dropped', () => {
