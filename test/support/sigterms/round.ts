@@ -41,7 +41,7 @@ const ENV = {
 
 /** What may be left when all is closed: stdout and stderr, and a look at a settings file that was just under way. */
 const MAY_STAY = ['PipeWrap', 'TTYWrap', 'FSReqPromise']
-/** The log and the audit each write the lines of a turn at its end. */
+/** The log and the audit each wait some milliseconds between two writes, or something for the end of this turn. */
 const LOGS = 2
 
 /** A SIGTERM to a server that is just starting. */
@@ -128,9 +128,9 @@ async function faultsOf(
   }
   const end = server.lines.findLast(({ message }) => message === 'shutdown: end')
   if (inOrder && !end) faults.push('it did not say that it ended')
-  const { Immediate = 0, ...active } = (end?.active ?? {}) as Record<string, number>
+  const { Timeout = 0, Immediate = 0, ...active } = (end?.active ?? {}) as Record<string, number>
   const left = Object.keys(active).filter((kind) => !MAY_STAY.includes(kind))
-  if (Immediate > LOGS) left.push('Immediate')
+  if (Timeout + Immediate > LOGS) left.push('Timeout')
   if (left.length > 0) faults.push(`left open: ${JSON.stringify(end?.active)}`)
   if (Number(end?.tookMs ?? 0) > DEADLINE_MS) faults.push(`took ${end?.tookMs} ms to end`)
   return faults
