@@ -7,7 +7,7 @@ for (const made of ['templates', 'kit']) rmSync(here(made), { recursive: true, f
 if (process.argv[2] === 'copy') {
   cpSync(here('../templates'), here('templates'), {
     recursive: true,
-    filter: (path) => !/[\\/](node_modules|dist)$/.test(path),
+    filter: (path) => !/[\\/](node_modules|dist|[^\\/]*\.tsbuildinfo)$/.test(path),
   })
   const manifests = readdirSync(here('../packages')).map((name) =>
     JSON.parse(readFileSync(here(`../packages/${name}/package.json`), 'utf8')),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -12,14 +13,19 @@ async function sourcesOf(name: string): Promise<string> {
   return (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('\n')
 }
 
+/** What a package may be built on. */
+function allowedTo(name: string): string[] {
+  return name === 'sdk-v1' ? ['@mcp-prod/rpc', '@mcp-prod/tools'] : ['@mcp-prod/rpc']
+}
+
 describe.each(packages)('@mcp-prod/%s', (name) => {
-  it('imports no sibling but rpc, and nothing that it does not declare', async () => {
+  it('imports no sibling but rpc (and sdk-v1 tools), and nothing that it does not declare', async () => {
     const manifest = JSON.parse(await read('packages', name, 'package.json'))
     const declared = { ...manifest.dependencies, ...manifest.peerDependencies }
     const siblings = Object.keys(declared).filter((dependency) =>
       dependency.startsWith('@mcp-prod/'),
     )
-    expect(siblings).toEqual(siblings.filter((sibling) => sibling === '@mcp-prod/rpc'))
+    expect(siblings).toEqual(siblings.filter((sibling) => allowedTo(name).includes(sibling)))
     const imports = [...(await sourcesOf(name)).matchAll(/from '([^.'][^']*)'/g)]
       .map(([, specifier = '']) => specifier)
       .filter((specifier) => !specifier.startsWith('node:'))
@@ -58,18 +64,27 @@ it('guards addresses by the same rules wherever the kit goes out', async () => {
   )
 })
 
-it('has no example in a README that does not compile', async () => {
+it('ships the EXAMPLES.md that a README refers to', async () => {
+  for (const name of packages) {
+    const manifest = JSON.parse(await read('packages', name, 'package.json'))
+    const refers = (await read('packages', name, 'README.md')).includes('](EXAMPLES.md')
+    expect({ name, ships: manifest.files.includes('EXAMPLES.md') }).toEqual({ name, ships: refers })
+  }
+})
+
+it('has no example in a README or an EXAMPLES.md that does not compile', async () => {
   const folder = join(root, 'node_modules', '.cache', 'mcp-prod-examples')
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   const readmes = ['README.md', ...packages.map((name) => `packages/${name}/README.md`)]
+  const more = packages.map((name) => `packages/${name}/EXAMPLES.md`)
   let examples = 0
-  for (const readme of readmes) {
-    for (const [, code = ''] of (await read(readme)).matchAll(/^```ts\n(.*?)^```/gms)) {
-      await writeFile(
-        join(folder, `${readme.replace(/\W/g, '-')}-${examples++}.ts`),
-        `${code}\nexport {}\n`,
-      )
+  for (const text of [...readmes, ...more.filter((path) => existsSync(join(root, path)))]) {
+    for (const [, code = ''] of (await read(text)).matchAll(/^```ts\n(.*?)^```/gms)) {
+      const unnamed = `${text.replace(/\W/g, '-')}-${examples++}.ts`
+      // A block that begins with the name of a file is that file, for the others to import.
+      const [, name = unnamed] = /^\/\/ (\S+\.ts)\n/.exec(code) ?? []
+      await writeFile(join(folder, name), `${code}\nexport {}\n`, { flag: 'wx' })
     }
   }
   // What a reader's own project has around an example.

@@ -94,7 +94,7 @@ describe('slow clients', () => {
 
   it('that take nothing of their answers: others are served, and the connections are closed', async () => {
     // A minute as it is.
-    await change(project, 'main.js', '{ tls }', '{ tls, sendTimeoutMs: 3_000 }')
+    await change(project, 'serve.js', '{ tls }', '{ tls, sendTimeoutMs: 3_000 }')
     // Eighty such lists are far more than the kernel keeps for a client.
     await change(project, 'tools/countdown.js', "'Waits", "'x'.repeat(100_000) + 'Waits")
     const server = await startServer(project)

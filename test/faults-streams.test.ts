@@ -107,10 +107,9 @@ it(`${STREAMS} asked for by ${CALLERS} callers: ${MOST} are given, the others ar
 })
 
 it(`${STREAMS} open in a server that allows them: each costs little and is ended by its completion`, async () => {
-  await change(project, 'limits.js', 'maxSubscriptions: 1_024', `maxSubscriptions: ${STREAMS}`)
-  const [own, all] = [16, STREAMS].map((most) => `maxSubscriptionsPerPrincipal: ${most}`)
-  await change(project, 'limits.js', own ?? '', all ?? '')
-  await change(project, 'main.js', '{ tls }', `{ tls, maxConnections: ${2 * STREAMS} }`)
+  await change(project, 'limits.js', 'partOf(1_024, config)', `${STREAMS}`)
+  await change(project, 'limits.js', 'partOf(16, config)', `${STREAMS}`)
+  await change(project, 'serve.js', '{ tls }', `{ tls, maxConnections: ${2 * STREAMS} }`)
   const server = await start()
   const stopWatching = watch(server)
   await callNumbers(server)

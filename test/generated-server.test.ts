@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
-import { copyFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { weatherServer } from '../templates/+upstream/test/support/weather-server.js'
@@ -8,80 +6,54 @@ import { clients, connect } from '../templates/server/test/support/clients.js'
 import { certificateAuthority } from './support/certificates.js'
 import { must } from './support/command.js'
 import { httpsLoad } from './support/https-load.js'
+import { lay } from './support/laid.js'
 import { noLimits } from './support/no-limits.js'
-import { installPacked } from './support/packed.js'
 import { type RunningServer, start } from './support/running.js'
 
-const smallest = ['--ci', 'none', '--deploy', 'none', '--no-upstream', '--no-stdio']
 const variants = [
-  { title: 'every option', flags: [], upstream: true },
-  { title: 'the smallest set of options', flags: smallest, upstream: false },
+  { title: 'every option', selection: {}, upstream: true },
+  {
+    title: 'the smallest set of options',
+    selection: { ci: 'none', deploy: 'none', upstream: false, stdio: false },
+    upstream: false,
+  },
 ]
 
 const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
 
-let packed: Awaited<ReturnType<typeof installPacked>>
 let upstream: Awaited<ReturnType<typeof weatherServer>>
 beforeAll(async () => {
-  packed = await installPacked()
   upstream = await weatherServer()
 })
-afterAll(async () => {
-  await packed.remove()
+afterAll(() => {
   upstream.close()
 })
 
-describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream }) => {
-  let parent: string
+// That it is written and installed by the command is seen in stranger.test.ts, its own tests in combinations.test.ts.
+describe.each(variants)('a server with $title', ({ selection, upstream: hasUpstream }) => {
   let folder: string
+  let remove: () => Promise<void>
   let server: RunningServer
 
   beforeAll(async () => {
-    parent = await mkdtemp(join(tmpdir(), 'mcp-prod-written-'))
-    folder = join(parent, 'my-server')
+    ;({ folder, remove } = await lay(selection))
+    await must('npm', ['run', 'build'], folder)
   })
   afterAll(async () => {
     server?.process.kill('SIGKILL')
-    await rm(parent, { recursive: true, force: true })
+    await remove()
   })
 
-  it('is written, installed, built and committed by the packed command', async () => {
-    const printed = await must(
-      packed.command,
-      ['my-server', '--yes', '--kit', packed.kit, ...flags],
-      parent,
-    )
-    expect(printed).toContain('cd my-server')
-    expect(printed).toContain('http://127.0.0.1:8080/mcp')
-    expect(printed).not.toMatch(/mcp_dev_[A-Za-z0-9_-]{20}/)
-    expect(existsSync(join(folder, 'dist/main.js'))).toBe(true)
-    expect((await stat(join(folder, '.env'))).mode & 0o777).toBe(0o600)
-    const committed = await must('git', ['ls-files'], folder)
-    expect(committed).toContain('src/main.ts')
-    expect(committed).not.toMatch(/^\.env$|node_modules|^dist\//m)
-    expect(await readdir(parent)).toEqual(['my-server'])
-  })
-
-  it('takes the kit from its own folder, so that it can be moved and put into an image', async () => {
-    const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
-    const kit = Object.entries<{ resolved?: string }>(lock.packages).filter(([path]) =>
-      path.includes('@mcp-prod/'),
-    )
-    expect(kit.length).toBeGreaterThan(10)
-    for (const [path, { resolved }] of kit)
-      expect(resolved, path).toMatch(/^file:vendor\/mcp-prod-.*\.tgz$/)
-  })
-
-  it('passes its own checks and tests', async () => {
+  it('gets a tool, a resource and a prompt from its generators, tested and listed, and still passes', async () => {
+    const made = { tools: 'find_order', resources: 'price_list', prompts: 'review_order' }
+    for (const [kinds, name] of Object.entries(made)) {
+      await must('npm', ['run', 'generate', kinds.slice(0, -1), name], folder)
+      const variable = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase())
+      const list = await readFile(join(folder, `src/${kinds}/index.ts`), 'utf8')
+      expect(list).toContain(`  ${variable},\n`)
+    }
     await must('npm', ['run', 'check'], folder)
-    await must('npm', ['test'], folder)
-  })
-
-  it('gets a tool from its generator, tested and listed, and still passes', async () => {
-    await must('npm', ['run', 'generate', 'tool', 'find_order'], folder)
-    expect(await readFile(join(folder, 'src/tools/index.ts'), 'utf8')).toContain('  findOrder,\n')
-    await must('npm', ['run', 'check'], folder)
-    await must('npx', ['vitest', 'run', 'test/tools/find-order.test.ts'], folder)
+    await must('npx', ['vitest', 'run', 'find-order', 'price-list', 'review-order'], folder)
     await must('npm', ['run', 'build'], folder)
   })
 
@@ -170,7 +142,7 @@ describe.each(variants)('a server with $title', ({ flags, upstream: hasUpstream 
   })
 
   it('serves HTTPS, knows a client by its certificate, and swaps its own under load', async () => {
-    const ca = await certificateAuthority(join(parent, 'ca'))
+    const ca = await certificateAuthority(join(folder, '..', 'ca'))
     for (const name of ['first', 'second']) await ca.sign(name, `/O=Acme/CN=${name}`)
     await ca.sign('robot', '/O=Acme/CN=robot')
     const [certificate, key] = [ca.path('tls.crt'), ca.path('tls.key')]

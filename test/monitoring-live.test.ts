@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Selection } from '../generators/dist/features.js'
 import { postgresServer } from '../templates/+postgres/test/support/postgres-server.js'
 import { redisServer } from '../templates/+redis/test/support/redis-server.js'
+import { openSession, request } from '../templates/+sessions/test/support/session.js'
 import { certificateAuthority } from './support/certificates.js'
 import { ask } from './support/faults/ask.js'
 import { callNumbers, callTool } from './support/faults/call.js'
@@ -13,8 +14,10 @@ import { change } from './support/faults/change.js'
 import { missing } from './support/faults/components.js'
 import { type FaultServer, killAll, startServer } from './support/faults/server.js'
 import { fineAnswer, weatherUpstream } from './support/faults/upstream.js'
+import { callers } from './support/monitoring/callers.js'
 import { dashboardOf, queriesOf, substituted } from './support/monitoring/dashboard.js'
 import { load } from './support/monitoring/load.js'
+import { describeSample, readSample } from './support/monitoring/operations.js'
 import { monitoringOf, type Texts } from './support/monitoring/rendered.js'
 import { emittedBy, unknownSeries, unusedSeries } from './support/monitoring/series.js'
 import { startStack } from './support/monitoring/stack.js'
@@ -24,11 +27,12 @@ import { type Project, writeServer } from './support/project.js'
 /** Five minutes are fifteen seconds. */
 const FACTOR = 20
 /** 180 are an hour of the rules' time. */
+const seriesOfWorkers = ['mcp_worker_restarts_total', 'mcp_workers', 'mcp_workers_ready']
 const QUIET_MS = Number(process.env.QUIET_SECONDS ?? 45) * 1_000
 /** For two busy processors. */
 const WITHIN_MS = 120_000
 const SLOW_MS = 1_200
-const selection: Selection = { postgres: true, redis: true, tracing: true }
+const selection: Selection = { postgres: true, redis: true, tracing: true, sessions: true }
 
 const lacking =
   missing('prometheus (Debian: prometheus)', ['prometheus', '--version']) ??
@@ -48,6 +52,8 @@ let postgres: Awaited<ReturnType<typeof postgresServer>>
 let redis: Awaited<ReturnType<typeof redisServer>>
 let server: FaultServer
 let users: ReturnType<typeof load>
+let keys: string[]
+let API_KEYS: string
 
 async function start(env: NodeJS.ProcessEnv = {}): Promise<FaultServer> {
   return startServer(project, {
@@ -56,6 +62,10 @@ async function start(env: NodeJS.ProcessEnv = {}): Promise<FaultServer> {
       REDIS_URL: redis?.url,
       WEATHER_URL: upstream.url,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      API_KEYS,
+      // One for each of two callers; a third finds none left.
+      MAX_SESSIONS: '2',
+      MAX_SESSIONS_PER_PRINCIPAL: '1',
       ...env,
     },
   })
@@ -66,6 +76,7 @@ beforeAll(async () => {
   texts = await monitoringOf(selection)
   folder = await mkdtemp(join(tmpdir(), 'monitoring-live-'))
   project = await writeServer('monitoring-live', selection)
+  ;({ keys, API_KEYS } = callers(project, 2))
   // What a bug does: it throws, or it computes for ever.
   await change(
     project,
@@ -75,6 +86,12 @@ beforeAll(async () => {
         if (numbers[0] === 666) throw new Error('a bug')
         const end = Date.now() + (numbers[0] === 667 ? 2_000 : 0)
         while (Date.now() < end);`,
+  )
+  await change(
+    project,
+    'prompts/describe-sample.js',
+    'run: ({ sample }) =>',
+    `run: ({ sample }) => sample === 'dice' ? sample.bug() :`,
   )
   // The helpers read files of the project by their path from its folder.
   process.chdir(project.folder)
@@ -96,6 +113,8 @@ beforeAll(async () => {
     () => callTool(server, 'find_articles', { text: 'lamp' }),
     () => callTool(server, 'remember', { name: 'note', text: 'milk' }),
     () => callTool(server, 'recall', { name: 'note' }),
+    () => readSample(server, 'primes'),
+    () => describeSample(server, 'primes'),
   ]
   users = load(calls, 100)
 })
@@ -121,14 +140,25 @@ async function hears(status: Notice['status'], alerts: readonly string[], from: 
   await expect.poll(heard, { timeout: WITHIN_MS, interval: 250 }).toEqual(alerts)
 }
 
+interface Breakage {
+  breaks: () => unknown
+  mends: () => unknown
+  /** An alert that fires too, and of which nobody need hear beside the others. */
+  inhibited?: string
+}
+
 /** Breaks something until the alerts fire, mends it, and waits until they are over. */
-async function firesAndResolves(
-  alerts: readonly string[],
-  { breaks, mends }: { breaks: () => unknown; mends: () => unknown },
-) {
+async function firesAndResolves(alerts: readonly string[], { breaks, mends, inhibited }: Breakage) {
   const from = phone.notices.length
   await breaks()
   await hears('firing', alerts, from)
+  if (inhibited) {
+    const fires = async () =>
+      (await stack.alerts()).some(
+        ({ labels, state }) => labels.alertname === inhibited && state === 'firing',
+      )
+    await expect.poll(fires, { timeout: WITHIN_MS, interval: 250 }).toBe(true)
+  }
   await mends()
   await hears('resolved', alerts, from)
   for (const alert of alerts) {
@@ -149,6 +179,15 @@ describe.skipIf(lacking)('Prometheus and Alertmanager that watch a real server',
   it('are silent while all is well', async () => {
     await sleep(QUIET_MS)
     expect(users.answered()).toBeGreaterThan(50)
+    const asked = [
+      callNumbers(server),
+      readSample(server, 'primes'),
+      describeSample(server, 'primes'),
+    ]
+    for (const { status, text } of await Promise.all(asked)) {
+      expect(status).toBe(200)
+      expect(text).not.toContain('"error"')
+    }
     expect(await stack.alerts()).toEqual([])
     expect(phone.notices).toEqual([])
     const rules = (await stack.rules()).flatMap(({ rules }) => rules)
@@ -170,6 +209,24 @@ describe.skipIf(lacking)('Prometheus and Alertmanager that watch a real server',
     await firesAndResolves(['McpErrorBudgetBurnFast'], {
       breaks: () => {
         bug = load([() => callTool(server, 'summarize_numbers', { numbers: [666] })], 50)
+      },
+      mends: () => bug?.stop(),
+    })
+  })
+
+  it('tell of a prompt that fails, and not of resources that do not exist', async () => {
+    const strays = load([() => readSample(server, 'nowhere')], 50)
+    const from = phone.notices.length
+    await sleep(15_000)
+    expect(strays.answered()).toBeGreaterThan(50)
+    expect(phone.notices.slice(from).filter(isAbout('McpErrorBudgetBurnFast', 'firing'))).toEqual(
+      [],
+    )
+    await strays.stop()
+    let bug: ReturnType<typeof load> | undefined
+    await firesAndResolves(['McpErrorBudgetBurnFast'], {
+      breaks: () => {
+        bug = load([() => describeSample(server, 'dice')], 50)
       },
       mends: () => bug?.stop(),
     })
@@ -204,10 +261,32 @@ describe.skipIf(lacking)('Prometheus and Alertmanager that watch a real server',
     })
   })
 
-  it('tell of limits that each replica counts alone, without Redis', async () => {
+  it('tell of limits and events that each replica has alone, without Redis', async () => {
     await firesAndResolves(['McpLimitsNotShared', 'McpDependencyDown'], {
+      inhibited: 'McpEventsNotShared',
       breaks: () => redis?.stop(),
       mends: () => redis?.start(),
+    })
+  })
+
+  it('tell of clients that find no session left', async () => {
+    const [first = '', second = '', third = ''] = keys
+    let sessions: Awaited<ReturnType<typeof openSession>>[] = []
+    let newcomer: ReturnType<typeof load> | undefined
+    await firesAndResolves(['McpSessionsRefused'], {
+      inhibited: 'McpSessionsNearLimit',
+      breaks: async () => {
+        sessions = await Promise.all([first, second].map((key) => openSession(server.url, key)))
+        const refused = await request(server.url, third, 'initialize')
+        expect(refused.status).toBe(503)
+        await refused.text()
+        const initialize = async () => (await request(server.url, third, 'initialize')).text()
+        newcomer = load([initialize], 500)
+      },
+      mends: async () => {
+        await newcomer?.stop()
+        await Promise.all(sessions.map(({ end }) => end()))
+      },
     })
   })
 
@@ -233,7 +312,8 @@ describe.skipIf(lacking)('Prometheus and Alertmanager that watch a real server',
   }) => {
     if (!server) skip('PostgreSQL or Redis is not installed')
     const emitted = emittedBy((await ask(`${server.adminUrl}/metrics`)).text)
-    expect(unknownSeries(texts, emitted)).toEqual([])
+    // What a primary emits of its workers is seen in workers.test.ts.
+    expect(unknownSeries(texts, emitted).sort()).toEqual(seriesOfWorkers)
     expect(unusedSeries(texts, emitted)).toEqual([])
   })
 

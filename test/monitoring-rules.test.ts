@@ -27,9 +27,10 @@ import {
 } from './support/monitoring/series.js'
 
 const variants: Record<string, Selection> = {
-  everything: { auth: 'apikey+jwt', postgres: true, redis: true, tracing: true },
+  everything: { auth: 'apikey+jwt', postgres: true, redis: true, tracing: true, sessions: true },
   smallest: { ci: 'none', deploy: 'none', upstream: false, stdio: false },
   'redis alone': { upstream: false, redis: true },
+  'sessions alone': { upstream: false, sessions: true },
 }
 const noPromtool = missing('promtool (Debian: prometheus)', ['promtool', '--version'])
 const noAmtool = missing('amtool (Debian: prometheus-alertmanager)', ['amtool', '--version'])
@@ -102,11 +103,12 @@ describe.each(Object.entries(variants))(
     })
 
     it('has links that lead somewhere', () => {
-      const anchors = new Set([
-        '#first',
-        ...sectionsOf(texts).map((name) => `#${name.toLowerCase()}`),
-      ])
-      const inRunbook = [...textOf(texts, 'RUNBOOK.md').matchAll(/\]\((#\w+)\)/g)]
+      const runbook = textOf(texts, 'RUNBOOK.md')
+      const headings = [...runbook.matchAll(/^## (.+)$/gm)].map(([, heading = '']) => heading)
+      const anchors = new Set(
+        headings.map((heading) => `#${heading.toLowerCase().replaceAll(' ', '-')}`),
+      )
+      const inRunbook = [...runbook.matchAll(/\]\((#[\w-]+)\)/g)]
       const inPanels = shownOf(dashboardOf(texts)).flatMap(({ links = [] }) => links)
       for (const [, anchor = ''] of inRunbook) expect(anchors).toContain(anchor)
       for (const { url } of inPanels) {
@@ -125,6 +127,7 @@ describe.each(Object.entries(variants))(
         'Latency',
         'Saturation',
         'Tools',
+        'Prompts and resources',
         'Dependencies',
         'Limits',
       ]
@@ -149,13 +152,21 @@ describe.each(Object.entries(variants))(
       expect(unknownSeries(texts, known)).toEqual([])
     })
 
-    it('knows neither pools, nor spans, nor shared limits where there are none', () => {
+    it('knows neither pools, spans, sessions nor what is shared where there are none', () => {
       const all = [...texts.values()].join('\n')
       expect(all.includes('mcp_pool_')).toBe(Boolean(selection.postgres || selection.redis))
       expect(all.includes('mcp_spans_')).toBe(Boolean(selection.tracing))
       expect(all.includes('McpPoolExhausted')).toBe(Boolean(selection.postgres))
-      for (const shared of ['mcp_limits_', 'McpLimitsNotShared', 'shared limits'])
+      for (const shared of [
+        'mcp_limits_',
+        'mcp_events_',
+        'McpLimitsNotShared',
+        'McpEvents',
+        '"shared ',
+      ])
         expect(all.includes(shared), shared).toBe(Boolean(selection.redis))
+      for (const theirs of ['mcp_session', 'McpSessions', 'MAX_SESSIONS'])
+        expect(all.includes(theirs), theirs).toBe(Boolean(selection.sessions))
     })
 
     it('watches the limits of what runs at once and of overload everywhere', () => {
@@ -213,7 +224,6 @@ describe.each(Object.entries(variants))(
         for (const name of ['prometheus', 'alertmanager', 'grafana']) {
           const service = services[name] ?? {}
           expect(service, name).toMatchObject({
-            profiles: ['monitoring'],
             image: expect.stringMatching(/^docker\.io\/\w+\/\w+:v?\d+\.\d+\.\d+$/),
             read_only: true,
             cap_drop: ['ALL'],
@@ -239,13 +249,21 @@ it('uses every series of ours somewhere', async () => {
   expect(unusedSeries(texts, known)).toEqual([])
 })
 
-it('leaves out of the alert on dependencies the check that the server has by this name', async () => {
+it('leaves out of the alert on dependencies the checks that the server has by these names', async () => {
   const texts = await monitoringOf(variants['redis alone'] ?? {})
   const { expr } = alertsOf(texts).find(({ alert }) => alert === 'McpDependencyDown') ?? {}
-  const [, name] = /check="([^"]+)"/.exec(expr ?? '') ?? []
-  expect(name).toBeTypeOf('string')
-  const source = await readFile(join(root, 'templates/+redis/src/meters.ts'), 'utf8')
-  expect(source).toContain(`checks: { '${name}':`)
+  const [, names = ''] = /check=~"([^"]+)"/.exec(expr ?? '') ?? []
+  const isLeftOut = new RegExp(`^(${names})$`)
+  for (const [file, check] of Object.entries({
+    meters: 'shared limits',
+    events: 'shared events',
+  })) {
+    const source = await readFile(join(root, `templates/+redis/src/${file}.ts`), 'utf8')
+    expect(source).toContain(`'${check}': {`)
+    expect(check).toMatch(isLeftOut)
+  }
+  // Of Redis itself it tells.
+  expect('redis').not.toMatch(isLeftOut)
 })
 
 describe('the check of names', () => {

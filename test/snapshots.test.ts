@@ -17,6 +17,8 @@ const beside: Record<string, Selection> = {
   'apikey+jwt': { ...variants.smallest, auth: 'apikey+jwt' },
   tracing: { ...variants.smallest, tracing: true },
   databases: { ...variants.smallest, deploy: 'compose', ci: 'github', postgres: true, redis: true },
+  sessions: { ...variants.smallest, sessions: true },
+  'sdk-v1': { ...variants.smallest, sdk: 'v1', stdio: true },
 }
 
 async function filesOf(selection: Selection) {
@@ -29,6 +31,7 @@ async function filesOf(selection: Selection) {
       devKeyHash: '0'.repeat(64),
       devClientSecret: 'made-anew-each-time',
       devPassword: 'made-anew-each-time',
+      devStateKey: 'made-anew-each-time-and-32-bytes-long',
     },
   })
   // As in the templates, `_` stands for a leading dot: a .gitignore would work here too.

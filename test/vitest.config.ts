@@ -9,7 +9,14 @@ const alone = [
   'monitoring-live',
   'limits-shared',
   'fuzz',
+  'load',
+  'image',
+  'compose',
+  'stranger',
+  'kit-alone',
 ].map((name) => `${name}.test.ts`)
+// What installs the same server with each package manager: a quarter of an hour, for a job of its own.
+const managers = 'package-managers.test.ts'
 const common = {
   root: fileURLToPath(new URL('.', import.meta.url)),
   testTimeout: 300_000,
@@ -25,7 +32,7 @@ export default defineConfig({
           ...common,
           name: 'together',
           include: ['*.test.ts'],
-          exclude: alone,
+          exclude: [...alone, managers],
           // Mostly they wait: for npm, for processes that start, for time.
           maxWorkers: 2,
           testTimeout: 600_000,
@@ -40,6 +47,9 @@ export default defineConfig({
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        test: { ...common, name: 'managers', include: [managers], sequence: { groupOrder: 2 } },
       },
     ],
   },

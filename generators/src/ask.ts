@@ -1,8 +1,10 @@
 import { basename, resolve } from 'node:path'
 import nodePlop from 'node-plop'
-import { CliError } from './errors.js'
+import { askInLines } from './ask-in-lines.js'
+import { askOnScreen } from './ask-on-screen.js'
+import { directoryMistake } from './directory-mistake.js'
 import type { Given } from './options.js'
-import plopfile, { questionNames } from './plopfile.js'
+import plopfile, { type Question } from './plopfile.js'
 import { inspectTarget } from './target.js'
 
 /**
@@ -14,19 +16,15 @@ export async function ask(given: Given, from: string, signal: AbortSignal): Prom
   const plop = await nodePlop()
   plopfile(plop, {
     directoryProblem: async (directory) =>
-      directory.startsWith('~')
-        ? 'no shell expands ~ here: write the path out'
-        : problemOf(resolve(from, directory)),
-    nameFor: (directory) => basename(resolve(from, directory ?? given.directory)),
+      directoryMistake(directory) ?? (await problemOf(resolve(from, directory))),
+    nameFor: (directory) => basename(resolve(from, directory ?? given.directory ?? '')),
   })
-  const bypass = questionNames().map((name) => bypassOf(given[name as keyof Given]))
-  const answers = plop.getGenerator('server').runPrompts(bypass) as Promise<Partial<Given>>
-  return { ...given, ...(await Promise.race([answers, ended(signal)])) }
-}
-
-/** plop's sign for "ask" is an underscore; a given value is text. */
-function bypassOf(value: unknown): string {
-  return value === undefined ? '_' : String(value)
+  const all = plop.getGenerator('server').prompts as Question[]
+  const open = all.filter(({ name }) => given[name as keyof Given] === undefined)
+  // There the cursor cannot be moved.
+  const inLines = process.env.TERM === 'dumb'
+  const answers = await (inLines ? askInLines(open, signal) : askOnScreen(plop, open, signal))
+  return { ...given, ...(answers as Partial<Given>) }
 }
 
 async function problemOf(path: string): Promise<string | undefined> {
@@ -36,14 +34,4 @@ async function problemOf(path: string): Promise<string | undefined> {
   } catch (error) {
     return (error as Error).message
   }
-}
-
-/** The prompt's promise never settles when the user leaves with Ctrl-C or Ctrl-D. */
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    process.once('beforeExit', () =>
-      reject(new CliError('left at a prompt: nothing was written', 130)),
-    )
-  })
 }

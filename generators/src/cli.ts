@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Context, Plan } from './context.js'
 import { userDirectory } from './environment.js'
 import { CliError, reason, shown, usage } from './errors.js'
-import { featuresOf } from './features.js'
+import { featuresOf, optionsOf } from './features.js'
 import { interruption } from './interrupt.js'
 import { projectName } from './name.js'
 import { type Given, parseOptions, usageLine } from './options.js'
@@ -35,6 +35,7 @@ async function create(argv: string[], signal: AbortSignal): Promise<void> {
   const given = parseOptions(argv, await ownVersion())
   if (!given) return
   const from = userDirectory(process.env, workingDirectory())
+  if (given.diff) return (await import('./upgrade/diff.js')).diff(given, from, signal)
   const source = await findSource(given.kit && resolve(from, given.kit))
   if (given.directory !== undefined) await inspectTarget(resolve(from, given.directory))
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
@@ -73,6 +74,7 @@ function planOf(given: Given, from: string, unasked: boolean): Plan {
     target,
     name: projectName(target, given.name),
     features: featuresOf(given),
+    options: optionsOf(given),
     dryRun,
     unasked,
     install,

@@ -1,4 +1,4 @@
-import type { Features } from './features.js'
+import type { Features, Options } from './features.js'
 import type { Progress } from './progress.js'
 import type { Files } from './render.js'
 import type { Source } from './source.js'
@@ -10,6 +10,8 @@ export interface Plan {
   target: string
   name: string
   features: Features
+  /** What was chosen, as the project keeps it. */
+  options: Options
   dryRun: boolean
   /** No terminal to ask in, and nobody said `--yes`. */
   unasked: boolean

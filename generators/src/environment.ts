@@ -50,15 +50,26 @@ const npmSettings = new Set(
 const gitPlaces =
   /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|PREFIX|NAMESPACE)$/i
 
+/** Yarn 1 hands its own registry on as if the user had chosen it. */
+const yarnRegistry = /^https?:\/\/registry\.yarnpkg\.com\/?$/
+/** A hook of Yarn's, in NODE_OPTIONS, by which a program started by `yarn dlx` finds its packages and no others. */
+const yarnHook = /(--require|--experimental-loader)[ =]("[^"]*\.pnp\.[^"]*"|\S*\.pnp\.\S*)/g
+
 /**
  * The environment for commands in the new project: the user's, with registry, proxy and identity, without what an
  * outer npm or git set for its own run.
  */
 export function cleanEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(
-    ([name]) => !npmOwn.test(name) && !npmSettings.has(name.toLowerCase()) && !gitPlaces.test(name),
+    ([name, value = '']) =>
+      !npmOwn.test(name) &&
+      !npmSettings.has(name.toLowerCase()) &&
+      !gitPlaces.test(name) &&
+      !(name.toLowerCase() === 'npm_config_registry' && yarnRegistry.test(value)),
   )
-  return Object.fromEntries(kept)
+  const clean = Object.fromEntries(kept)
+  if (env.NODE_OPTIONS) clean.NODE_OPTIONS = env.NODE_OPTIONS.replace(yarnHook, '').trim()
+  return clean
 }
 
 /**

@@ -8,6 +8,10 @@ export const switches = {
   postgres: { about: 'a PostgreSQL pool and an example tool that queries it', default: false },
   redis: { about: 'limits shared in Redis, and tools that keep notes', default: false },
   tracing: { about: 'OpenTelemetry traces, exported by OTLP', default: false },
+  sessions: {
+    about: 'sessions for clients of 2025: sampling, elicitation, streams that resume',
+    default: false,
+  },
 } as const
 
 /**
@@ -19,12 +23,24 @@ export const choices = {
     about: 'how clients authenticate, with API keys or OAuth tokens',
     values: ['apikey', 'jwt', 'introspection', 'apikey+jwt'],
   },
-  ci: { about: 'a workflow that checks the project', values: ['github', 'none'] },
-  deploy: { about: 'a container image and how to run it', values: ['compose', 'none'] },
+  sdk: {
+    about:
+      "the MCP SDK's line: v2 speaks 2026-07-28 and the revisions before, v1 those before alone",
+    values: ['v2', 'v1'],
+  },
+  ci: { about: 'a workflow that checks the project', values: ['github', 'gitlab', 'none'] },
+  deploy: {
+    about: 'a container image and how to run it',
+    values: ['kubernetes', 'compose', 'none'],
+  },
 } as const
 
 /** What a feature turns on with itself, to be laid below it. */
-const needs: Record<string, string> = { jwt: 'oauth', introspection: 'oauth' }
+const needs: Record<string, string> = {
+  jwt: 'oauth',
+  introspection: 'oauth',
+  kubernetes: 'compose',
+}
 
 /** Where any of them is on, `databases` is: nobody's choice, but templates have lines for it. */
 export const knownDatabases = ['postgres', 'redis'] as const
@@ -34,6 +50,26 @@ export type Choice = keyof typeof choices
 
 /** What was chosen; what is missing has its default. */
 export type Selection = { [S in Switch]?: boolean } & { [C in Choice]?: string }
+
+/** Every choice and switch, each with the value it has in a project. */
+export type Options = Record<string, boolean | string>
+
+/** By the alphabet, so that a new one does not move the others. */
+export function optionsOf(selection: Selection): Options {
+  const options: Options = {}
+  for (const name of [...Object.keys(choices), ...Object.keys(switches)].sort()) {
+    options[name] =
+      selection[name as keyof Selection] ??
+      (name in switches ? switches[name as Switch].default : choices[name as Choice].values[0])
+  }
+  return options
+}
+
+/** A choice's value as it is kept, `apikey+jwt` for `jwt+apikey`, or undefined when there is none of this name. */
+export function choiceValue(name: Choice, given: string): string | undefined {
+  const value = given.split('+').sort().join('+')
+  return choices[name].values.find((known) => known === value)
+}
 
 /** Every known feature, on or off, in the order of the overlays: a later one may replace files of an earlier. */
 export function featuresOf(selection: Selection): Features {

@@ -15,6 +15,11 @@ function randomSecret(): string {
   return randomBytes(32).toString('base64url')
 }
 
+/** Signs what clients keep between two rounds of a call; for development. */
+export function developmentStateKey(): { devStateKey: string } {
+  return { devStateKey: randomSecret() }
+}
+
 /** The password of the databases for development. */
 export function developmentPassword(): { devPassword: string } {
   return { devPassword: randomSecret() }

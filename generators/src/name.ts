@@ -31,6 +31,15 @@ export function suggestName(text: string): string {
   return nameProblem(name) === undefined ? name : `${prefix}my-server`
 }
 
+/**
+ * A project's name where only a DNS label may stand, as for what Kubernetes makes (RFC 1123, and a letter first as RFC 1035 wants it
+ * for a Service). What is appended there, such as `-production`, needs the rest of 63 characters.
+ */
+export function labelOf(name: string): string {
+  const label = slugOf(name.replace(/^.*\//, ''))
+  return (/^[a-z]/.test(label) ? label : `mcp-${label}`).slice(0, 50).replace(/-+$/, '')
+}
+
 function slugOf(text: string): string {
   return text
     .normalize('NFKD')

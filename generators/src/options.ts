@@ -1,6 +1,14 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { refuseBesideDiff } from './diff-flags.js'
 import { didYouMean, shown, usage } from './errors.js'
-import { type Choice, choices, type Selection, type Switch, switches } from './features.js'
+import {
+  type Choice,
+  choices,
+  choiceValue,
+  type Selection,
+  type Switch,
+  switches,
+} from './features.js'
 
 /** What the command line says; what it does not say is undefined and may be asked. */
 export interface Given extends Selection {
@@ -11,6 +19,8 @@ export interface Given extends Selection {
   install: boolean
   git: boolean
   kit?: string
+  diff?: boolean
+  from?: string
 }
 
 const after = `
@@ -21,6 +31,7 @@ Examples:
   create-mcp-prod my-server --yes --auth jwt --deploy none
   create-mcp-prod my-server --yes --postgres --redis
   create-mcp-prod . --name @acme/search --no-stdio
+  create-mcp-prod --diff my-server > upgrade.patch
 
 Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted (what was made is removed).`
 
@@ -46,6 +57,7 @@ export function parseOptions(argv: string[], version: string): Given | undefined
     )
   }
   if (directory === '') throw usage('directory "" is empty: give the name of a directory')
+  refuseBesideDiff(command)
   return { ...command.opts<Given>(), ...(directory !== undefined && { directory }) }
 }
 
@@ -75,6 +87,8 @@ function describe(version: string): Command {
     .option('--no-install', 'neither install dependencies nor build')
     .option('--no-git', 'no git repository')
     .option('--kit <directory>', "take the kit's packages from tarballs in this directory")
+    .option('--diff', 'print as a patch what this version would change in a project; write nothing')
+    .option('--from <directory>', "with --diff: an installed command of the project's version")
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .addHelpText('after', after)
@@ -108,10 +122,9 @@ function listed(values: readonly string[]): string {
 
 /** `jwt+apikey` is taken as `apikey+jwt`. */
 function oneOf(name: Choice): (value: string) => string {
-  const values: readonly string[] = choices[name].values
   return (given) => {
-    const value = given.split('+').sort().join('+')
-    if (values.includes(value)) return value
-    throw new InvalidArgumentError(`${mustBe(name)}${didYouMean(value, values)}`)
+    const value = choiceValue(name, given)
+    if (value !== undefined) return value
+    throw new InvalidArgumentError(`${mustBe(name)}${didYouMean(given, choices[name].values)}`)
   }
 }

@@ -1,11 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import Handlebars from 'handlebars'
 import type { Features } from './features.js'
 import { formatJson, mergeJson, parseObject } from './json.js'
 import { applyFileMarker, applyMarkers } from './markers.js'
+import { labelOf } from './name.js'
 
-interface ProjectFile {
+export interface ProjectFile {
   content: Buffer
   /** Permission bits: 0o644, 0o755, or 0o600 for `.env`. */
   mode: number
@@ -21,7 +22,7 @@ export interface RenderOptions {
   features: Features
   /** The folder that holds `server/` and `+feature/`. */
   templates: string
-  /** What `*.hbs` files may use besides `name`, `version`, `slug` and `features`. */
+  /** What `*.hbs` files may use besides `name`, `version`, `features` and `slug`, the name as a DNS label. */
   values?: Record<string, string>
 }
 
@@ -35,7 +36,7 @@ const ignored = new Set(['node_modules', '.DS_Store'])
  */
 export async function renderProject(options: RenderOptions): Promise<Files> {
   const { name, features, templates, values = {} } = options
-  const slug = name.replace(/^.*\//, '')
+  const slug = labelOf(name)
   const data = { version: '0.1.0', ...values, name, slug, features }
   const files = new Map<string, ProjectFile>()
   for (const layer of await layersOf(templates, features)) {
@@ -66,17 +67,18 @@ async function layersOf(templates: string, features: Features): Promise<string[]
   return ['server', ...on.map((name) => `+${name}`)]
 }
 
-async function filesIn(root: string): Promise<string[]> {
+/** Level by level: in an archive, from which Yarn runs a package, a recursive readdir forgets the folders. */
+async function filesIn(root: string, below = ''): Promise<string[]> {
   const found: string[] = []
-  const entries = await readdir(root, { recursive: true, withFileTypes: true })
-  for (const entry of entries) {
-    const path = relative(root, join(entry.parentPath, entry.name)).split(sep).join('/')
-    if (path.split('/').some((part) => ignored.has(part))) continue
+  for (const entry of await readdir(join(root, below), { withFileTypes: true })) {
+    const path = below ? `${below}/${entry.name}` : entry.name
+    if (ignored.has(entry.name)) continue
     if (entry.name.startsWith('.')) {
       throw new Error(`${join(root, path)}: npm may not pack it; name it _${entry.name.slice(1)}`)
     }
-    if (entry.isFile()) found.push(path)
-    else if (!entry.isDirectory()) throw new Error(`${join(root, path)}: not a file`)
+    if (entry.isDirectory()) found.push(...(await filesIn(root, path)))
+    else if (entry.isFile()) found.push(path)
+    else throw new Error(`${join(root, path)}: not a file`)
   }
   return found.sort()
 }
@@ -103,9 +105,11 @@ function renderFile(
   data: object,
 ): Buffer | undefined {
   if (bytes.includes(0)) return bytes
-  const text = bytes.toString()
+  const read = bytes.toString()
   // Not UTF-8, so not a text that markers could stand in.
-  if (!Buffer.from(text).equals(bytes)) return bytes
+  if (!Buffer.from(read).equals(bytes)) return bytes
+  // A clone on Windows has CRLF, with which no shell script runs.
+  const text = read.replaceAll('\r\n', '\n')
   const whole = applyFileMarker(text, features, where)
   if (whole === undefined) return undefined
   const kept = applyMarkers(whole, features, where)

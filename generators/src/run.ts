@@ -34,8 +34,8 @@ export async function run(
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
-    // npm is a script there.
-    shell: process.platform === 'win32',
+    // npm is a script there; anything else goes without a shell, which would read its arguments anew.
+    shell: process.platform === 'win32' && command === 'npm',
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {

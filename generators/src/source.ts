@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CliError } from './errors.js'
@@ -29,6 +29,19 @@ export async function findSource(kitDirectory?: string): Promise<Source> {
     templates,
     kit: { kind: 'registry', versions: await readJson('kit/versions.json') },
   }
+}
+
+/** Which version of each package of the kit this command goes with. */
+export async function kitVersions({ kit }: Source): Promise<Record<string, string>> {
+  if (kit.kind === 'registry') return kit.versions
+  if (kit.kind !== 'clone') throw new Error('tarballs have no versions to ask for')
+  const folders = await readdir(join(kit.root, 'packages'))
+  const manifests = folders.map(async (folder) => {
+    const text = await readFile(join(kit.root, 'packages', folder, 'package.json'), 'utf8')
+    const { name, version } = JSON.parse(text) as { name: string; version: string }
+    return [name, version]
+  })
+  return Object.fromEntries(await Promise.all(manifests))
 }
 
 /** This package's own version. */

@@ -45,15 +45,15 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       'an unknown value',
       ['new', '--ci', 'gihub'],
       2,
-      `'gihub' is invalid. It must be github or none; did you mean github?`,
+      `'gihub' is invalid. It must be github, gitlab or none; did you mean github?`,
     ],
     [
       'a value like no other',
       ['new', '--deploy', 'mainframe'],
       2,
-      `'mainframe' is invalid. It must be compose or none: see`,
+      `'mainframe' is invalid. It must be kubernetes, compose or none: see`,
     ],
-    ['an empty value', ['new', '--ci='], 2, `'' is invalid. It must be github or none`],
+    ['an empty value', ['new', '--ci='], 2, `'' is invalid. It must be github, gitlab or none`],
     [
       'a value with an escape sequence',
       ['new', '--ci', 'a\x1b[2J\nb'],
@@ -64,7 +64,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       'a missing value',
       ['new', '--ci'],
       2,
-      `'--ci <value>' argument missing. It must be github or none: see --help`,
+      `'--ci <value>' argument missing. It must be github, gitlab or none: see --help`,
     ],
     [
       'a missing value of several',
@@ -239,7 +239,7 @@ describe('the command', () => {
     expect(stdout).toMatch(/^ +\d+ {2}app\.ts$/m)
     expect(stdout).toMatch(/^ +\d+ {2}\.github\/workflows\/ci\.yml$/m)
     expect(stdout).not.toContain('stdio.ts')
-    expect(stdout).toMatch(/9 files, 1 kB, for .*\/new: nothing was written\n$/)
+    expect(stdout).toMatch(/10 files, \d kB, for .*\/new: nothing was written\n$/)
     expect(readdirSync(cwd)).toEqual(before)
   })
 
@@ -255,6 +255,7 @@ describe('the command', () => {
     for (const control of ['\x1b', '\r']) expect(stdout).not.toContain(control)
     expect(stdout).toContain(`  cd 'a b/c'\n  npm install\n  npm run dev\n`)
     expect(readdirSync(join(place, 'a b/c')).sort()).toEqual([
+      '.create-mcp-prod.json',
       '.env',
       '.github',
       '.gitignore',
@@ -285,6 +286,7 @@ describe('the command', () => {
     expect((await runCli(bin, ['x', ...fast, ...flags], place)).exitCode).toBe(0)
     expect(readFileSync(join(place, 'x/app.ts'), 'utf8')).toBe('base()\n')
     expect(readdirSync(join(place, 'x')).sort()).toEqual([
+      '.create-mcp-prod.json',
       '.env',
       '.gitignore',
       'README.md',

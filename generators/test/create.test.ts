@@ -58,7 +58,7 @@ describe('a server from a clone', { timeout: 30_000 }, () => {
     const { exitCode, stdout, stderr } = await runCli(bin, ['x', '--yes'], place, outer)
     expect(stderr).toBe('')
     expect(exitCode).toBe(0)
-    expect(stdout).toMatch(/^ {2}write +12 files, \d+ kB +\d+\.\d s$/m)
+    expect(stdout).toMatch(/^ {2}write +13 files, \d+ kB +\d+\.\d s$/m)
     expect(stdout).toMatch(/^ {2}install +2 packages +\d+\.\d s$/m)
     expect(stdout).toMatch(/^ {2}build +\d+\.\d s$/m)
     expect(stdout).toMatch(/^ {2}git +first commit on main +\d+\.\d s$/m)

@@ -5,7 +5,7 @@ const on = (selection: Selection) => {
   const features = featuresOf(selection)
   return Object.keys(features).filter((name) => features[name])
 }
-const nothing = { upstream: false, stdio: false, ci: 'none', deploy: 'none' }
+const nothing = { sdk: 'v2', upstream: false, stdio: false, ci: 'none', deploy: 'none' }
 const pools = { postgres: true, redis: true }
 
 describe('features', () => {
@@ -15,14 +15,14 @@ describe('features', () => {
     ['introspection', ['oauth', 'introspection']],
     ['apikey+jwt', ['apikey', 'oauth', 'jwt']],
   ])('of --auth %s are %s', (auth, expected) => {
-    expect(on({ ...nothing, auth })).toEqual(expected)
+    expect(on({ ...nothing, auth })).toEqual([...expected, 'v2'])
   })
 
-  it('are on by default but for other ways to authenticate, for pools and traces', () => {
-    expect(on({})).toEqual(['upstream', 'stdio', 'apikey', 'github', 'compose'])
-    expect(on(nothing)).toEqual(['apikey'])
-    expect(on({ ...nothing, ...pools })).toEqual(['postgres', 'redis', 'apikey', 'databases'])
-    expect(on({ ...nothing, redis: true })).toEqual(['redis', 'apikey', 'databases'])
+  it('are on by default but for other ways to authenticate, for pools, traces and sessions', () => {
+    expect(on({})).toEqual(['upstream', 'stdio', 'apikey', 'v2', 'github', 'compose', 'kubernetes'])
+    expect(on(nothing)).toEqual(['apikey', 'v2'])
+    expect(on({ ...nothing, ...pools })).toEqual(['postgres', 'redis', 'apikey', 'v2', 'databases'])
+    expect(on({ ...nothing, redis: true })).toEqual(['redis', 'apikey', 'v2', 'databases'])
   })
 
   it('are all known whatever is chosen, in the one order of their overlays', () => {
@@ -33,12 +33,17 @@ describe('features', () => {
         'postgres',
         'redis',
         'tracing',
+        'sessions',
         'apikey',
         'oauth',
         'jwt',
         'introspection',
+        'v2',
+        'v1',
         'github',
+        'gitlab',
         'compose',
+        'kubernetes',
         'databases',
       ])
     }

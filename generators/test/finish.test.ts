@@ -5,7 +5,7 @@ import { finish } from '../src/steps/finish.js'
 async function printed(selection: Selection, install = true, target = '/w/x') {
   let text = ''
   const plan = {
-    ...{ target, name: '@acme/search', features: featuresOf(selection) },
+    ...{ target, name: '@acme/search', features: featuresOf(selection), options: {} },
     ...{ install, git: true, dryRun: false, unasked: false },
   }
   await finish({
@@ -36,8 +36,10 @@ describe('the end of a run says what to type next', () => {
   cd x
   npm run dev
 
-It serves http://127.0.0.1:8080/mcp. Its development key is MCP_DEV_API_KEY in .env, which git ignores.
-Client configuration, with that key in the client's environment or in place of the variable:`)
+It serves http://127.0.0.1:8080/mcp
+Its development key is MCP_DEV_API_KEY in .env, which git ignores.
+Client configuration, with the key in the client's environment, or in place of
+the variable:`)
     expect(client).toEqual(clientWith({ url: 'http://127.0.0.1:8080/mcp', headers }))
   })
 
@@ -55,7 +57,7 @@ Then the server:
   cd x
   npm run dev
 
-It serves http://localhost:8080/mcp.
+It serves http://localhost:8080/mcp
 Clients find the authorization server by themselves; you sign in in the browser.
 Client configuration:`)
     expect(client).toEqual(clientWith({ url: 'http://localhost:8080/mcp' }))
@@ -68,9 +70,12 @@ Client configuration:`)
   cd x
   npm run dev
 
-It serves http://localhost:8080/mcp. Its development key is MCP_DEV_API_KEY in .env, which git ignores.
-For OAuth, first start npm run auth-server in a second terminal, and leave the headers out.
-Client configuration, with that key in the client's environment or in place of the variable:`)
+It serves http://localhost:8080/mcp
+Its development key is MCP_DEV_API_KEY in .env, which git ignores.
+For OAuth, first start npm run auth-server in a second terminal, and leave the
+headers out.
+Client configuration, with the key in the client's environment, or in place of
+the variable:`)
     expect(client).toEqual(clientWith({ url: 'http://localhost:8080/mcp', headers }))
   })
 

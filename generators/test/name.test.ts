@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nameProblem, suggestName } from '../src/name.js'
+import { labelOf, nameProblem, suggestName } from '../src/name.js'
 
 describe('the suggested name', () => {
   it.each([
@@ -24,5 +24,21 @@ describe('the suggested name', () => {
   ])('for %j is %s, which npm takes', (text, expected) => {
     expect(suggestName(text)).toBe(expected)
     expect(nameProblem(expected)).toBeUndefined()
+  })
+})
+
+describe('the label for Kubernetes', () => {
+  it.each([
+    ['my-server', 'my-server'],
+    ['@acme/search', 'search'],
+    ['my_server', 'my-server'],
+    ['my.server', 'my-server'],
+    ['123', 'mcp-123'],
+    ['x'.repeat(200), 'x'.repeat(50)],
+    [`${'x'.repeat(49)}-y`, 'x'.repeat(49)],
+    ['9'.repeat(60), `mcp-${'9'.repeat(46)}`],
+  ])('of %s is %s', (name, expected) => {
+    expect(labelOf(name)).toBe(expected)
+    expect(`${expected}-production`).toMatch(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/)
   })
 })

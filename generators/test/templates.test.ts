@@ -9,6 +9,7 @@ const values = {
   devKeyHash: '5e'.repeat(32),
   devClientSecret: 'client-secret-test',
   devPassword: 'password-test',
+  devStateKey: 'made-anew-each-time-and-32-bytes-long',
 }
 const nothing = { upstream: false, stdio: false, ci: 'none', deploy: 'none' }
 const pools = { postgres: true, redis: true }

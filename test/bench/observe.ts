@@ -22,14 +22,17 @@ const logs = (text: string) =>
     changed(/^ {2}app\.use\(requestLog\(.*\n/m, ''),
     changed(/, requestLog \}/, ' }'),
     changed(
-      /^ {4}audit\(\{ decision, method: 'tools\/call'/m,
-      "    void ({ decision, method: 'tools/call'",
+      /^ {4}audit\(\{ decision, method, \.\.\.subjectOf/m,
+      '    void ({ decision, method, ...subjectOf',
     ),
   ].reduce((app, change) => change(app), text)
 const metrics = (text: string) =>
   [
     changed(/^ {2}app\.use\(metrics\.middleware\)\n/m, ''),
-    changed(/^ {4}metrics\.observeTool\(\{ tool, outcome, durationMs \}\)\n/m, ''),
+    changed(
+      /^ {4}metrics\.observeRequest\(\{ method, name: target, outcome, durationMs \}\)\n/m,
+      '',
+    ),
   ].reduce((app, change) => change(app), text)
 
 const collector = createServer((req, res) => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { generateApiKey } from '@mcp-prod/auth'
 import { mcpRequest } from '../support/faults/call.js'
 import { noLimits } from '../support/no-limits.js'
@@ -125,7 +126,9 @@ const calm = () => others.open(10, SECONDS * 1000, requestOf(modest.key, { round
 await others.closed(8, 2_000, requestOf(modest.key, { rounds, waitMs: 100 }))
 const alone = fine((await calm()).all).map(({ ms }) => ms)
 const greedyRequest = requestOf(greedy.key, { rounds, waitMs: 100 })
-const blast = clients.closed(300, SECONDS * 1000, greedyRequest)
+const blast = clients.closed(300, (SECONDS + 2) * 1000, greedyRequest)
+// The first second, in which three hundred come at once, is a burst.
+await sleep(2_000)
 const beside = (await calm()).all
 const greed = await blast
 const took = fine(beside).map(({ ms }) => ms)

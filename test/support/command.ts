@@ -21,12 +21,17 @@ interface Ran {
   output: string
 }
 
-/** Runs a command to its end. */
-function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
+/** Runs a command to its end; `env` is added to what a stranger's shell has. */
+export function runs(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
-      env: strangersEnv(),
+      env: { ...strangersEnv(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -41,8 +46,13 @@ function run(command: string, args: readonly string[], cwd: string): Promise<Ran
 }
 
 /** Runs a command that must succeed. @throws Error with everything it printed. */
-export async function must(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const { code, output } = await run(command, args, cwd)
+export async function must(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env?: NodeJS.ProcessEnv,
+): Promise<string> {
+  const { code, output } = await runs(command, args, cwd, env)
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}:\n${output}`)
   return output
 }

@@ -32,6 +32,7 @@ export async function writeServer(
       devKeyHash: hash,
       devClientSecret: 'made-anew',
       devPassword: 'made-anew',
+      devStateKey: 'made-anew-each-time-and-32-bytes-long',
     },
   })
   const contents = new Map([...files].map(([path, { content }]) => [path, content.toString()]))

@@ -7,18 +7,29 @@ export async function finish({ plan, from, progress }: Context): Promise<void> {
   const change = changeTo(from, plan.target)
   const prepare = [change, plan.install ? '' : 'npm install']
   const text = plan.features.apikey ? withKey(plan, prepare) : withOauth(plan, prepare, change)
-  progress.say(`\n${text}\n\n${JSON.stringify(clientOf(plan), null, 2)}`)
+  progress.say(`\n${startedBy()}${text}\n\n${JSON.stringify(clientOf(plan), null, 2)}`)
+}
+
+/** Who started it with another package manager would go on with that. */
+function startedBy(): string {
+  const [manager] = /^(pnpm|yarn|bun)(?=\/)/.exec(process.env.npm_config_user_agent ?? '') ?? []
+  return manager
+    ? `Started by ${manager}. The project uses npm: its lock file, image and CI are npm's.\n`
+    : ''
 }
 
 function withKey(plan: Plan, prepare: string[]): string {
   const oauth = `
-For OAuth, first start npm run auth-server in a second terminal, and leave the headers out.`
+For OAuth, first start npm run auth-server in a second terminal, and leave the
+headers out.`
   return `${plan.name} is ready. Next:
 
 ${block(...prepare, ...databases(plan), 'npm run dev')}
 
-It serves ${urlOf(plan)}. Its development key is MCP_DEV_API_KEY in .env, which git ignores.${plan.features.oauth ? oauth : ''}${ownDatabases(plan)}
-Client configuration, with that key in the client's environment or in place of the variable:`
+It serves ${urlOf(plan)}
+Its development key is MCP_DEV_API_KEY in .env, which git ignores.${plan.features.oauth ? oauth : ''}${ownDatabases(plan)}
+Client configuration, with the key in the client's environment, or in place of
+the variable:`
 }
 
 function withOauth(plan: Plan, prepare: string[], change: string): string {
@@ -30,7 +41,7 @@ Then the server:
 
 ${block(change, ...databases(plan), 'npm run dev')}
 
-It serves ${urlOf(plan)}.${ownDatabases(plan)}
+It serves ${urlOf(plan)}${ownDatabases(plan)}
 Clients find the authorization server by themselves; you sign in in the browser.
 Client configuration:`
 }

@@ -14,10 +14,19 @@ const installArguments = [
   '--no-audit',
 ]
 
+/** npm says nothing while it tries again for minutes. */
+const slowAfterMs = 30_000
+const slow = `
+  npm install takes long. Either the network is slow, or npm waits for a registry
+  that does not answer, and gives up after some minutes: npm config get registry
+  says which. The files are written. Ctrl-C stops and removes them.
+`
+
 export async function install(context: Context): Promise<void> {
   if (!context.plan.install) return
   await context.progress.step('install', async () => {
-    await must(context, installArguments, 'npm install')
+    const patience = setTimeout(() => context.progress.say(slow), slowAfterMs)
+    await must(context, installArguments, 'npm install').finally(() => clearTimeout(patience))
     return `${await countPackages(context.plan.target)} packages`
   })
 }

@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -63,9 +64,13 @@ export const fixtureTemplates: Record<string, string> = {
   'README.md': 'not output\n',
 }
 
-function copyPackage(to: string): string {
+function copyPackage(to: string, version?: string): string {
   for (const part of ['bin', 'dist', 'package.json']) {
     cpSync(join(own, part), join(to, part), { recursive: true })
+  }
+  if (version) {
+    const manifest = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'))
+    writeTree(to, { 'package.json': JSON.stringify({ ...manifest, version }) })
   }
   symlinkSync(join(own, 'node_modules'), join(to, 'node_modules'))
   symlinkSync(resolve(own, '../node_modules'), join(to, '../node_modules'))
@@ -73,13 +78,13 @@ function copyPackage(to: string): string {
 }
 
 /** This package as a registry would give it: templates and versions inside. @returns the path of the command. */
-export function fixtureInstallation(templates = fixtureTemplates): string {
+export function fixtureInstallation(templates = fixtureTemplates, version?: string): string {
   const home = join(temporaryDirectory(), 'installed')
   writeTree(join(home, 'templates'), templates)
   writeTree(home, {
-    'kit/versions.json': '{ "@mcp-prod/auth": "1.2.3", "@mcp-prod/rpc": "1.2.4" }',
+    'kit/versions.json': `{ "@mcp-prod/auth": "${version ?? '1.2.3'}", "@mcp-prod/rpc": "${version ?? '1.2.4'}" }`,
   })
-  return copyPackage(home)
+  return copyPackage(home, version)
 }
 
 /** This package in a clone, with two packages of the kit beside it. @returns the path of the command. */

@@ -1,3 +1,9 @@
+export {
+  availableCpus,
+  type ContainerLimits,
+  type ContainerLimitsOptions,
+  containerLimits,
+} from './container-limits.js'
 export { ConfigError, type Fault } from './errors.js'
 export type { Field, FieldOptions } from './field.js'
 export { type Config, loadConfig } from './load-config.js'

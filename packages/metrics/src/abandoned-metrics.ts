@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import { nameLabels } from './labels.js'
 import type { Metrics } from './types.js'
 
-/** Counts tool runs that outlived their call. */
+/** Counts runs that outlived their call: of tools by their names, of prompts and resources by their labels. */
 export function abandonedMetrics(
   registry: Registry,
   tools: readonly string[],
@@ -11,13 +11,13 @@ export function abandonedMetrics(
   const toolOf = nameLabels(tools)
   const total = new Counter({
     name: 'mcp_tool_abandoned_total',
-    help: 'Tool runs that went on after their call had ended, by tool.',
+    help: 'Runs that went on after their call had ended, by tool, prompt or resource.',
     labelNames: ['tool'],
     registers,
   })
   const running = new Gauge({
     name: 'mcp_tool_abandoned_running',
-    help: 'Such runs that have not ended yet, by tool.',
+    help: 'Such runs that have not ended yet, by tool, prompt or resource.',
     labelNames: ['tool'],
     registers,
   })

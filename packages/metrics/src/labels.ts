@@ -50,19 +50,22 @@ export function nameLabels(names: readonly string[]): (name: string) => string {
   return (name) => (known.has(name) ? name : 'other')
 }
 
-/** How a tool call can end. */
-export const OUTCOMES = [
+/** How a request for a tool, a prompt or a resource can end. */
+export const OUTCOMES: readonly string[] = [
   'ok',
   'tool_error',
   'invalid_input',
+  'not_found',
   'timeout',
   'cancelled',
   'denied',
   'limited',
   'overloaded',
   'error',
-] as const
-const outcomes = new Set<string>(OUTCOMES)
+]
+/** Of a tool that does not exist the input is invalid. */
+export const TOOL_OUTCOMES = OUTCOMES.filter((outcome) => outcome !== 'not_found')
+const outcomes = new Set(OUTCOMES)
 
 /** The `outcome` label: one of the closed list, or `error`. */
 export function outcomeLabel(outcome: string): string {

@@ -72,6 +72,23 @@ export function namedReads<T>(what: string) {
   }
 }
 
+/**
+ * One read for all series that come of it: a scrape asks all metrics in one turn. So its numbers fit together, and what takes long
+ * with much to look through is done once.
+ */
+export function inOneTurn<T>(read: () => T): () => T {
+  let kept: { state: T } | undefined
+  return () => {
+    if (!kept) {
+      kept = { state: read() }
+      queueMicrotask(() => {
+        kept = undefined
+      })
+    }
+    return kept.state
+  }
+}
+
 /** What is there once: registered when it is first observed, so that it has no series where it is not. */
 export function once<T>(what: string, register: (read: () => T) => void): (read: () => T) => void {
   let taken = false

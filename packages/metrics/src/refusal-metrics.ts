@@ -2,7 +2,16 @@ import { Counter, type Registry } from 'prom-client'
 import { nameLabels } from './labels.js'
 import type { Metrics } from './types.js'
 
-const LAYERS = ['ip', 'principal', 'tool', 'concurrency', 'overload', 'streams', 'other']
+const LAYERS = [
+  'ip',
+  'principal',
+  'tool',
+  'concurrency',
+  'overload',
+  'streams',
+  'sessions',
+  'other',
+]
 
 /** What `@mcp-prod/auth` tells its `onRefused`, and `scope` for its `onDenied`. */
 const REASONS = [

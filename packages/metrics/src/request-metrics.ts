@@ -14,7 +14,16 @@ interface RequestMetricsOptions {
 
 /** What an alert divides by all requests: from 0, so that the first of them already is an increase. */
 const FAILURES = ['500', '503']
-const FAILING = ['tools/call', 'tools/list', 'server/discover', 'initialize', 'batch', 'none']
+const FAILING = [
+  'tools/call',
+  'tools/list',
+  'prompts/get',
+  'resources/read',
+  'server/discover',
+  'initialize',
+  'batch',
+  'none',
+]
 
 /** Counts and times requests, by the method that their body names. */
 export function requestMetrics(registry: Registry, options: RequestMetricsOptions): RequestHandler {

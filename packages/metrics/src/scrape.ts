@@ -3,7 +3,7 @@ import { Registry, type RegistryContentType } from 'prom-client'
 import { prefersOpenMetrics } from './accept.js'
 
 /** What prom-client's `metrics()` asks of a metric. */
-interface Readable {
+export interface Readable {
   name: string
   type: unknown
   get(): Promise<object>
@@ -12,19 +12,19 @@ interface Readable {
 /** Milliseconds for which a scrape waits for one metric: Prometheus itself gives up after 10 s. */
 const READ_TIMEOUT_MS = 3_000
 
-/**
- * Answers scrapes in the format that they ask for. A metric that throws or hangs is left out: the others are needed
- * most when something is wrong.
- */
-export function scrapeHandler(registry: Registry): RequestHandler {
+/** Reads all that a registry has, each metric within its time: the others are needed most when something is wrong. */
+export function registryReader(registry: Registry): () => Promise<Readable[]> {
   const read = boundedReads()
+  return () => read(registry.getMetricsAsArray() as unknown as Readable[])
+}
 
+/** Answers scrapes in the format that they ask for, with what `read` gives. */
+export function scrapeHandler(registry: Registry, read: () => Promise<Readable[]>): RequestHandler {
   return async function metricsHandler(req, res) {
     const contentType = prefersOpenMetrics(req.headers.accept)
       ? Registry.OPENMETRICS_CONTENT_TYPE
       : Registry.PROMETHEUS_CONTENT_TYPE
-    const metrics = registry.getMetricsAsArray() as unknown as Readable[]
-    const text = await render(registry, await read(metrics), contentType)
+    const text = await render(registry, await read(), contentType)
     // As it is: Express would put its own idea of the parameters in.
     res.set({ 'Cache-Control': 'no-store', Vary: 'Accept' })
     res.setHeader('Content-Type', contentType)
@@ -44,7 +44,7 @@ function render(registry: Registry, metrics: Readable[], contentType: RegistryCo
   return view.metrics()
 }
 
-/** Reads all metrics at once, each within its time. One that hangs is not asked again until it has answered. */
+/** Reads metrics at once, each within its time. One that throws is left out; one that hangs is not asked again until it has answered. */
 function boundedReads() {
   const hung = new WeakSet<Readable>()
 
@@ -76,7 +76,7 @@ function boundedReads() {
   }
 }
 
-function copy({ name, type }: Readable, data: object): Readable {
+export function copy({ name, type }: Pick<Readable, 'name' | 'type'>, data: object): Readable {
   // The name may be changed before `get` is called.
   const copied = { name, type, get: async () => ({ ...data, name: copied.name }) }
   return copied

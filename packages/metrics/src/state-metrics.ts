@@ -87,8 +87,8 @@ export function spanMetrics(registry: Registry): Metrics['observeSpans'] {
 
 /** Shows the open connections of a server beside their limit. */
 export function connectionMetrics(registry: Registry): Metrics['observeConnections'] {
-  const observe = once<Server>('observeConnections', (read) => {
-    const server = read()
+  const observe = once<[Server, number | undefined]>('observeConnections', (read) => {
+    const [server, limit] = read()
     const openOf = () =>
       new Promise<number>((resolve, reject) =>
         server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
@@ -103,11 +103,12 @@ export function connectionMetrics(registry: Registry): Metrics['observeConnectio
       kind: 'gauge',
       name: 'mcp_connections_limit',
       help: 'Connections that the public server may have.',
-      read: () => [{ value: server.maxConnections }],
+      read: () => [{ value: limit ?? server.maxConnections }],
     })
   })
-  return function observeConnections(server) {
+  return function observeConnections(server, { limit } = {}) {
     requireOption(server instanceof Server, 'server', 'a server of node:http, https or net')
-    observe(() => server)
+    requireOption(limit === undefined || limit > 0, 'limit', 'a number above 0')
+    observe(() => [server, limit])
   }
 }

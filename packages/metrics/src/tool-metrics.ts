@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
 import { type ExemplarLabels, exemplarCounter, exemplarHistogram } from './exemplars.js'
-import { nameLabels, OUTCOMES, outcomeLabel } from './labels.js'
+import { nameLabels, outcomeLabel, TOOL_OUTCOMES } from './labels.js'
 import type { Metrics } from './types.js'
 
 interface ToolMetricsOptions {
@@ -29,7 +29,7 @@ export function toolMetrics(
   })
   // From 0, so that the first failure of a tool already is an increase.
   for (const tool of tools) {
-    for (const outcome of OUTCOMES) calls.inc({ labels: { tool, outcome }, value: 0 })
+    for (const outcome of TOOL_OUTCOMES) calls.inc({ labels: { tool, outcome }, value: 0 })
   }
 
   return function observeTool({ tool, outcome, durationMs = Number.NaN }) {

@@ -2,14 +2,23 @@ import type { Server } from 'node:net'
 import type { RequestHandler } from 'express'
 import type { Registry } from 'prom-client'
 import type { DependencyEvent } from './dependency-metrics.js'
+import type { EventBusState } from './event-bus-metrics.js'
 import type { Exemplar } from './exemplars.js'
 import type { HealthState } from './health-metrics.js'
 import type { ConcurrencyState, OverloadState, SharedLimitsState } from './limit-state-metrics.js'
 import type { PoolState } from './pool-metrics.js'
+import type { SessionsState } from './session-metrics.js'
+import type { Snapshot } from './snapshot.js'
+import type { WorkersState } from './worker-count-metrics.js'
 
 export interface MetricsOptions {
   /** Names that may become the `tool` label; any other counts as `other`. @default [] */
   tools?: readonly string[]
+  /**
+   * Labels of prompts and resources that may become the `name` label, such as `prompt:greet` and `resource:readme`: the
+   * `labels` of the definitions of `@mcp-prod/tools`. Any other counts as `other`. @default []
+   */
+  names?: readonly string[]
   /** JSON-RPC methods beside the specification's that may become the `method` label. @default [] */
   methods?: readonly string[]
   /** Names of policies that may become the `dependency` label; any other counts as `other`. @default [] */
@@ -39,6 +48,13 @@ export interface ToolObservation {
   durationMs?: number
 }
 
+/** One finished request for a tool, a prompt or a resource: the `RequestEvent` of `@mcp-prod/tools`. */
+export interface RequestObservation extends Omit<ToolObservation, 'tool'> {
+  method: string
+  /** The label of what was asked for; undefined where there is no such thing. */
+  name: string | undefined
+}
+
 export type ProcessErrorKind = 'unhandledRejection' | 'uncaughtException'
 
 /**
@@ -53,6 +69,11 @@ export interface Metrics {
   handler: RequestHandler
   /** Counts and times a tool call. */
   observeTool: (observation: ToolObservation) => void
+  /**
+   * Counts and times a request for a tool, which it hands to `observeTool`, or for a prompt or a resource: the `onRequest` of
+   * `@mcp-prod/tools`. Of other methods it counts nothing.
+   */
+  observeRequest: (observation: RequestObservation) => void
   /** Counts runs that outlive their call: the `onAbandoned` of `@mcp-prod/tools`. */
   observeAbandoned: (observation: { tool: string; ended: boolean }) => void
   /** Counts and times calls to dependencies: the `onEvent` of `@mcp-prod/resilience`. */
@@ -61,7 +82,7 @@ export interface Metrics {
   observeEventLoopBlocked: (durationMs: number) => void
   /** Counts an error that nobody caught: the `onError` of `@mcp-prod/recovery`. */
   observeProcessError: (kind: ProcessErrorKind) => void
-  /** Counts a request refused by a limit: `ip`, `principal`, `tool`, `concurrency`, `overload`, `streams`; any other is `other`. */
+  /** Counts a request refused by a limit: `ip`, `principal`, `tool`, `concurrency`, `overload`, `streams`, `sessions`; any other is `other`. */
   observeLimited: (layer: string) => void
   /** Shows calls that run and wait, and how many may run: the `state` of `limitConcurrency` of `@mcp-prod/ratelimit`. */
   observeConcurrency: (read: () => ConcurrencyState) => void
@@ -75,6 +96,10 @@ export interface Metrics {
   observePool: (name: string, read: () => PoolState) => void
   /** Shows open subscriptions and how many there may be. */
   observeSubscriptions: (read: () => { open: number; limit: number }) => void
+  /** Shows sessions: the `state` of `@mcp-prod/sessions`, and how many there may be. @default limit not shown */
+  observeSessions: (read: () => SessionsState, options?: { limit?: number | undefined }) => void
+  /** Shows events that replicas tell each other of. */
+  observeEventBus: (read: () => EventBusState) => void
   /** Shows how long a drain goes on, 0 while there is none, and when it is cut off, in milliseconds. */
   observeDrain: (read: () => { drainingForMs: number; limitMs: number }) => void
   /** Shows readiness and the checks behind it. A read that hangs is not started again before it has ended. */
@@ -85,8 +110,12 @@ export interface Metrics {
   observeLog: (name: string, read: () => number) => void
   /** Shows what became of spans so far. */
   observeSpans: (read: () => { exported: number; failed: number; dropped: number }) => void
-  /** Shows the connections of a server that are open, and its `maxConnections`. */
-  observeConnections: (server: Server) => void
+  /** Shows the connections of a server that are open, and how many there may be. @default limit its `maxConnections` */
+  observeConnections: (server: Server, options?: { limit?: number | undefined }) => void
+  /** Shows the processes that serve together: how many there should be, are ready and were started again so far. */
+  observeWorkers: (read: () => WorkersState) => void
+  /** Everything at this moment, as data for `allWorkers` in another process. Missing is what cannot be read within 3 s. */
+  snapshot: () => Promise<Snapshot>
   /** This instance's own registry, for metrics of yours. */
   registry: Registry
 }

@@ -168,6 +168,8 @@ describe('createMetrics', () => {
 
   it.each([
     ['tools', () => createMetrics({ tools: [1 as never] })],
+    ['names', () => createMetrics({ names: 'prompt:greet' as never })],
+    ['names', () => createMetrics({ names: [''] })],
     ['methods', () => createMetrics({ methods: 'ping' as never })],
     ['buckets', () => createMetrics({ buckets: [0.1, 0.1] })],
     ['buckets', () => createMetrics({ buckets: [] })],

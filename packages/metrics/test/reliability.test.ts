@@ -24,6 +24,17 @@ describe('abandoned tool runs', () => {
       'mcp_tool_abandoned_running{tool="quick"} 0',
     ])
   })
+
+  it('of prompts and resources go by their labels', async () => {
+    const { metrics, series } = create({ names: ['prompt:greet', 'resource:readme'] })
+    metrics.observeAbandoned({ tool: 'resource:readme', ended: false })
+    metrics.observeAbandoned({ tool: 'resource:file:///etc/passwd', ended: false })
+    expect(await series('mcp_tool_abandoned_running')).toEqual([
+      'mcp_tool_abandoned_running{tool="prompt:greet"} 0',
+      'mcp_tool_abandoned_running{tool="resource:readme"} 1',
+      'mcp_tool_abandoned_running{tool="other"} 1',
+    ])
+  })
 })
 
 describe('dependencies', () => {

@@ -23,7 +23,7 @@ describe('refusals', () => {
   it('by limits begin at 0, and other layers are one', async () => {
     const { metrics, series } = create()
     expect(await series('mcp_requests_limited_total')).toEqual(
-      ['ip', 'principal', 'tool', 'concurrency', 'overload', 'streams', 'other'].map(
+      ['ip', 'principal', 'tool', 'concurrency', 'overload', 'streams', 'sessions', 'other'].map(
         (layer) => `mcp_requests_limited_total{layer="${layer}"} 0`,
       ),
     )
@@ -38,6 +38,7 @@ describe('refusals', () => {
       'mcp_requests_limited_total{layer="concurrency"} 0',
       'mcp_requests_limited_total{layer="overload"} 1',
       'mcp_requests_limited_total{layer="streams"} 0',
+      'mcp_requests_limited_total{layer="sessions"} 0',
       'mcp_requests_limited_total{layer="other"} 10001',
     ])
   })

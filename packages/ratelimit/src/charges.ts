@@ -5,18 +5,22 @@ import { fault } from './options.js'
 import type { Quotas } from './quota.js'
 import { refuseUnreadBody } from './unread-body.js'
 
-/** What a request is charged: the principal its units, and each of its tools that has a quota the number of its calls. */
+/**
+ * What a request is charged: the principal its units, and each of its tools that has a quota the number of its calls.
+ * Prompts and resources count as tools where `toolOf` names them.
+ */
 export function chargesOf(
   req: Request,
   key: string,
   quotas: Quotas,
   costOf: (call: Call) => number,
+  toolOf: (call: Call) => string | undefined,
 ): LayerCharge[] {
   const calls = callsOf(req)
   const charges: LayerCharge[] = [
     { layer: 'principal', key, units: unitsOf(req, calls, costOf), ...quotas.principal },
   ]
-  if (quotas.anyTool) addTools(charges, calls, quotas)
+  if (quotas.anyTool) addTools(charges, calls, quotas, toolOf)
   return charges
 }
 
@@ -34,11 +38,17 @@ function unitsOf(req: Request, calls: readonly Call[], costOf: (call: Call) => n
 }
 
 /** Only names with a quota become keys: other names are whatever callers write. Names of tools hold no space. */
-function addTools(charges: LayerCharge[], calls: readonly Call[], quotas: Quotas): void {
+function addTools(
+  charges: LayerCharge[],
+  calls: readonly Call[],
+  quotas: Quotas,
+  toolOf: (call: Call) => string | undefined,
+): void {
   const [{ key: principal } = { key: '' }] = charges
   const found = new Map<string, LayerCharge>()
-  for (const { method, name } of calls) {
-    if (method !== 'tools/call' || name === undefined) continue
+  for (const call of calls) {
+    const name = toolOf(call)
+    if (name === undefined) continue
     const charge = found.get(name)
     if (charge) charge.units++
     else {

@@ -9,6 +9,8 @@ export interface FairQueue<W extends Waiter> {
   readonly size: number
   /** Principals that wait. */
   readonly principals: number
+  /** Calls of this principal that wait. */
+  callsOf(principal: string): number
   /** False, and nothing is kept, when there is no room. */
   add(waiter: W): boolean
   /** Does nothing for one that no longer waits. */
@@ -54,6 +56,7 @@ export function fairQueue<W extends Waiter>(maxCalls: number): FairQueue<W> {
     get principals() {
       return lines.size
     },
+    callsOf: (principal) => lines.get(principal)?.calls ?? 0,
     add(waiter) {
       const { principal, calls } = waiter.claim
       const line = lines.get(principal) ?? { waiters: new Set(), calls: 0 }

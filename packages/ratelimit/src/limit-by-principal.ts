@@ -1,5 +1,6 @@
 import type { Call } from '@mcp-prod/rpc'
 import type { Request, RequestHandler } from 'express'
+import { calledTool, checkedToolOf } from './called-tool.js'
 import { chargesOf } from './charges.js'
 import { limiter } from './limiter.js'
 import { memoryMeters } from './memory-meters.js'
@@ -21,7 +22,7 @@ export interface LimitByPrincipalOptions {
   windowMs?: number
   /** Units a principal may use at once, and again in each `windowMs`. @default 300 */
   limit?: number
-  /** Calls of a tool that each principal may make, besides the units they cost. @default none */
+  /** Calls of a tool that each principal may make, besides the units they cost; by what `toolOf` names. @default none */
   toolLimits?: ToolLimits
   /** What this principal has instead; undefined for the above. @default none */
   planOf?: (req: Request) => Plan | undefined
@@ -34,6 +35,11 @@ export interface LimitByPrincipalOptions {
   principalOf?: (req: Request) => string | undefined
   /** Units of one request or notification, 0 or more. What is called is text from the caller. @default 1 */
   costOf?: (call: Call) => number
+  /**
+   * What a call counts as in `toolLimits`, also of a prompt or a resource: `nameOf` of the definitions of `@mcp-prod/tools`.
+   * @default `params.name` of `tools/call`
+   */
+  toolOf?: (call: Call) => string | undefined
   /** Where units are counted. @default in this process, at most `maxPrincipals` keys */
   meters?: Meters
   /** Called for each refused request: for the log and the metrics. What it throws is ignored. */
@@ -48,7 +54,7 @@ export interface LimitByPrincipalOptions {
  * meters. Without a principal its address is limited by the same quotas.
  *
  * @throws TypeError `ERR_RATELIMIT_OPTION` for a wrong option, or when created while a request is handled.
- * Requests fail with `ERR_RATELIMIT_COST` when `costOf` gives no number of units, `ERR_RATELIMIT_PLAN` when `planOf` gives
+ * Requests fail with `ERR_RATELIMIT_COST` when `costOf` gives no number of units, `ERR_RATELIMIT_NAME` when `toolOf` gives no name, `ERR_RATELIMIT_PLAN` when `planOf` gives
  * no plan, `ERR_RATELIMIT_UNREAD_BODY` when nothing has read their body, and `ERR_RATELIMIT_TRUST_PROXY` and
  * `ERR_RATELIMIT_METERS` as those of `limitByIp`.
  */
@@ -58,6 +64,7 @@ export function limitByPrincipal(options: LimitByPrincipalOptions = {}): Request
     planOf = () => undefined,
     principalOf = authenticatedPrincipal,
     costOf = () => 1,
+    toolOf = calledTool,
   } = options
   const { meters, onLimited } = options
   wholeNumber('windowMs of limitByPrincipal', windowMs, 'milliseconds')
@@ -68,15 +75,17 @@ export function limitByPrincipal(options: LimitByPrincipalOptions = {}): Request
   optionalFunction('planOf of limitByPrincipal', planOf)
   optionalFunction('principalOf of limitByPrincipal', principalOf)
   optionalFunction('costOf of limitByPrincipal', costOf)
+  optionalFunction('toolOf of limitByPrincipal', toolOf)
   metersOrNone('meters of limitByPrincipal', meters)
   optionalFunction('onLimited of limitByPrincipal', onLimited)
   refuseInRequest()
   const keyOf = principalKey(principalOf)
+  const nameOf = checkedToolOf(toolOf)
   const base = { limit, windowMs, toolLimits }
 
   const limited = limiter({
     meters: meters ?? memoryMeters(maxPrincipals),
-    chargesOf: (req) => chargesOf(req, keyOf(req), quotasOf(planOf(req), base), costOf),
+    chargesOf: (req) => chargesOf(req, keyOf(req), quotasOf(planOf(req), base), costOf, nameOf),
     onLimited:
       onLimited &&
       ((req, details) => onLimited(req, details.policy === 'tool' ? 'tool' : 'principal', details)),

@@ -1,7 +1,9 @@
 import type { Call } from '@mcp-prod/rpc'
 import type { Request, RequestHandler } from 'express'
+import { calledTool, checkedToolOf } from './called-tool.js'
 import { claimOf } from './claim.js'
 import { isOver } from './exchange-end.js'
+import { lateRefusals } from './late-refusals.js'
 import { isRecord, optionalFunction, refuseInRequest, wholeNumber, wrongOption } from './options.js'
 import { authenticatedPrincipal, principalKey } from './principal-key.js'
 import { type BusyDetails, refuseBusy, refuseTooLarge } from './refuse-busy.js'
@@ -13,17 +15,26 @@ export interface LimitConcurrencyOptions {
   limit?: number
   /** Of these, calls of one principal; a function for plans that differ. @default half of `limit`, rounded up */
   perPrincipal?: number | ((req: Request) => number)
-  /** Calls of one tool, by its name; a tool without a cap has that of the process alone. @default none */
+  /** Calls of one tool, by what `toolOf` names; a tool without a cap has that of the process alone. @default none */
   perTool?: Readonly<Record<string, number>> | ((tool: string) => number | undefined)
   /** Calls that may wait for a slot; 0 for none. @default half of `limit`, rounded up */
   maxQueue?: number
-  /** Milliseconds that a call may wait, at most 60000. @default 1000 */
+  /** Milliseconds that a call may wait for a slot, and then for the event loop, at most 60000. @default 1000 */
   queueTimeoutMs?: number
+  /** Milliseconds of each turn of the event loop in which calls begin; the rest wait, in turn between principals. @default 10 */
+  maxTurnMs?: number
+  /** As `queueTimeoutMs`, for the event loop, when that has left calls waiting for all of `queueTimeoutMs`. @default 200 */
+  maxDelayMs?: number
+  /** Milliseconds after which a caller is told that its own calls are in the way, 0 to 10000; half to one and a half of it. @default 1000 */
+  refusalDelayMs?: number
   /** Who asks. Without an answer the address counts instead. @default `auth.extra.principal`, else `auth.clientId` */
   principalOf?: (req: Request) => string | undefined
-  /** The tool that a call runs. @default `params.name` of `tools/call` */
+  /**
+   * What a call counts as in `perTool`, also of a prompt or a resource: `nameOf` of the definitions of `@mcp-prod/tools`.
+   * @default `params.name` of `tools/call`
+   */
   toolOf?: (call: Call) => string | undefined
-  /** Milliseconds until the request's own deadline, which a wait never outlasts; undefined without one. @default none */
+  /** Milliseconds until the request's own deadline, which no wait for a place outlasts; undefined without one. @default none */
   remainingMs?: (req: Request) => number | undefined
   /** Called for each refused request: for the log and the metrics. What it throws is ignored. */
   onLimited?: (req: Request, layer: 'concurrency', details: BusyDetails) => unknown
@@ -41,15 +52,19 @@ export interface ConcurrencyLimit {
  * calls, all or none. A slot is given back when the answer has ended or its connection is gone. What finds none free waits
  * for a moment in a queue that is fair between principals, and is then refused as JSON-RPC with `Retry-After`: 429 when
  * the principal's own calls are in the way, 503 when others' are. A batch larger than a cap gets 413: it never fits.
+ * Those that have a slot begin as the event loop has time, in turn between principals, so that no turn becomes long and nobody
+ * waits behind the whole of another's flood. And who is refused for calls of its own is told late: clients that call again at
+ * once would keep the process busy with refusals.
  * Streams (`subscriptions/listen`, GET) and notifications take no slot.
  *
  * @throws TypeError `ERR_RATELIMIT_OPTION` for a wrong option, or when created while a request is handled. Requests fail with
- * `ERR_RATELIMIT_CAP` when a function gives no cap, `ERR_RATELIMIT_UNREAD_BODY` when nothing has read their body, and
+ * `ERR_RATELIMIT_CAP` when a function gives no cap, `ERR_RATELIMIT_NAME` when `toolOf` gives no name, `ERR_RATELIMIT_UNREAD_BODY` when nothing has read their body, and
  * `ERR_RATELIMIT_TRUST_PROXY` as those of `limitByIp`.
  */
 export function limitConcurrency(options: LimitConcurrencyOptions = {}): ConcurrencyLimit {
   const { limit = 64, perPrincipal = Math.ceil(limit / 2), perTool = {} } = options
   const { maxQueue = Math.ceil(limit / 2), queueTimeoutMs = 1000 } = options
+  const { maxTurnMs = 10, maxDelayMs = 200, refusalDelayMs = 1000 } = options
   const { principalOf = authenticatedPrincipal, toolOf = calledTool } = options
   const { remainingMs = () => undefined, onLimited } = options
   refuseInRequest()
@@ -59,6 +74,9 @@ export function limitConcurrency(options: LimitConcurrencyOptions = {}): Concurr
   }
   wholeNumber('maxQueue of limitConcurrency', maxQueue, 'calls', 0)
   wholeNumber('queueTimeoutMs of limitConcurrency', queueTimeoutMs, 'milliseconds', 1, 60_000)
+  wholeNumber('maxTurnMs of limitConcurrency', maxTurnMs, 'milliseconds', 1, 60_000)
+  wholeNumber('maxDelayMs of limitConcurrency', maxDelayMs, 'milliseconds', 1, 60_000)
+  wholeNumber('refusalDelayMs of limitConcurrency', refusalDelayMs, 'milliseconds', 0, 10_000)
   optionalFunction('principalOf of limitConcurrency', principalOf)
   optionalFunction('toolOf of limitConcurrency', toolOf)
   optionalFunction('remainingMs of limitConcurrency', remainingMs)
@@ -67,10 +85,15 @@ export function limitConcurrency(options: LimitConcurrencyOptions = {}): Concurr
     keyOf: principalKey(principalOf),
     perPrincipal: typeof perPrincipal === 'function' ? perPrincipal : () => perPrincipal,
     capOfTool: typeof perTool === 'function' ? perTool : capOfNamed(perTool),
-    toolOf,
+    toolOf: checkedToolOf(toolOf),
   }
   const waitSeconds = Math.ceil(queueTimeoutMs / 1000)
-  const { tooLargeFor, enter, state } = turnstile(limit, maxQueue)
+  const { tooLargeFor, enter, state } = turnstile(limit, maxQueue, {
+    maxTurnMs,
+    burstDelayMs: queueTimeoutMs,
+    maxDelayMs,
+  })
+  const refuseLate = lateRefusals(refusalDelayMs, limit)
 
   function told(req: Request, details: BusyDetails): void {
     if (onLimited) tell(() => onLimited(req, 'concurrency', details))
@@ -82,19 +105,17 @@ export function limitConcurrency(options: LimitConcurrencyOptions = {}): Concurr
     if (isOver(req, res)) return
     const tooLarge = tooLargeFor(claim)
     if (tooLarge) return told(req, refuseTooLarge(req, res, claim, tooLarge))
-    const waitMs = () => Math.min(queueTimeoutMs, remainingMs(req) ?? queueTimeoutMs)
-    enter(claim, { req, res, next }, waitMs, (bound) => {
-      told(req, refuseBusy(req, res, claim, bound, waitSeconds))
+    const leftMs = () => remainingMs(req) ?? Number.POSITIVE_INFINITY
+    const endsAt = () => performance.now() + leftMs()
+    enter(claim, { req, res, next }, endsAt, (reason) => {
+      const refuse = () => told(req, refuseBusy(req, res, claim, reason, waitSeconds))
+      if (reason.scope === 'principal') refuseLate(req, res, leftMs(), refuse)
+      else refuse()
     })
   }
 
   return { middleware, state: () => ({ ...state(), limit }) }
 }
-
-function calledTool({ method, name }: Call): string | undefined {
-  return method === 'tools/call' ? name : undefined
-}
-
 /** Copied, so that a name such as `__proto__` finds nothing. */
 function capOfNamed(perTool: unknown) {
   if (!isRecord(perTool)) {

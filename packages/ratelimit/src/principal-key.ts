@@ -20,7 +20,8 @@ export function principalKey(
     const principal = principalOf(req)
     if (typeof principal !== 'string' || principal === '') return `address ${addressOf(req)}`
     if (principal.length <= LONGEST_ID) return `principal ${principal}`
-    return `hashed ${createHash('sha256').update(principal).digest('base64')}`
+    // UTF-8 would make one of all halves of surrogate pairs.
+    return `hashed ${createHash('sha256').update(principal, 'utf16le').digest('base64')}`
   }
 }
 

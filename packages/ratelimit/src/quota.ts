@@ -8,7 +8,7 @@ export interface Quota {
   windowMs?: number
 }
 
-/** Quotas by the names of your tools; whatever else a caller names is not counted apart. */
+/** Quotas by the names of your tools, or whatever else `toolOf` names; whatever else a caller names is not counted apart. */
 export type ToolLimits = Readonly<Record<string, Quota>>
 
 /** What one principal has in place of the limiter's own options; what is left out stays as it is there. */
@@ -29,8 +29,8 @@ export interface Quotas {
   ofTool(name: string): Required<Quota> | undefined
 }
 
-/** Names go into header fields and keys: these are the ones that MCP allows tools to have. */
-const TOOL_NAME = /^[\w./-]{1,128}$/
+/** Names go into header fields and keys: these are the ones that MCP allows tools to have, after the kind of what is no tool. */
+const TOOL_NAME = /^(?:[a-z]{1,8}:)?[\w./-]{1,128}$/
 
 /**
  * What limits a principal that has this plan.
@@ -67,7 +67,8 @@ export function wrongToolLimits(limits: unknown): string | undefined {
 }
 
 function wrongTool(name: string, quota: unknown): string | undefined {
-  if (!TOOL_NAME.test(name)) return 'is no name of a tool: 1 to 128 of A-Z a-z 0-9 _ - . /'
+  if (!TOOL_NAME.test(name))
+    return 'is no name of a tool: 1 to 128 of A-Z a-z 0-9 _ - . /, perhaps after a kind such as prompt:'
   if (!isRecord(quota) || quota.limit === undefined) return 'must be { limit, windowMs? }'
   return wrongQuota(quota)
 }

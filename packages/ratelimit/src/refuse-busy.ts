@@ -14,8 +14,8 @@ export interface BusyDetails extends Bound {
   retryable: boolean
 }
 
-/** A longer one is not repeated to its sender. */
-const LONGEST_NAME = 128
+/** That of a kind and of a name; a longer one is not repeated to its sender. */
+const LONGEST_NAME = 137
 
 /**
  * Refuses what found no slot. 429 when the caller's own calls are in the way (RFC 6585 §4): the server works, other callers
@@ -56,11 +56,15 @@ export function refuseTooLarge(
 function detailsOf({ tools, calls }: Claim, { scope, tool, limit }: Bound) {
   const named = tool !== undefined && tool.length <= LONGEST_NAME
   const asked = (tool === undefined ? undefined : tools.get(tool)?.calls) ?? calls
-  return { policy: 'concurrency' as const, scope, ...(named && { tool }), limit, asked }
+  const capped = limit !== undefined && { limit }
+  return { policy: 'concurrency' as const, scope, ...(named && { tool }), ...capped, asked }
 }
 
 function reasonOf(bound: Bound): string {
   const { scope, limit } = bound
+  if (limit === undefined) {
+    return scope === 'principal' ? 'the server is busy with calls of yours' : 'the server is busy'
+  }
   if (scope === 'principal') return `of yours ${limit} may run at once, and they do`
   return `of all calls${ofTool(bound)} ${limit} may run at once, and they do`
 }

@@ -9,12 +9,12 @@ export interface Claim {
   tools: ReadonlyMap<string, { calls: number; cap: number }>
 }
 
-/** The cap that stands in a request's way. */
+/** What stands in a request's way. */
 export interface Bound {
-  /** Whose cap it is. */
+  /** Whose cap it is; without a `limit`, whose calls keep the event loop busy. */
   scope: 'process' | 'principal' | 'tool'
-  /** Calls that it lets run at once. */
-  limit: number
+  /** Calls that the cap lets run at once. */
+  limit?: number
   /** Whose, in the scope `tool`. */
   tool?: string
 }

@@ -3,20 +3,21 @@ import type { NextFunction, Request, Response } from 'express'
 import { isOver, whenOver } from './exchange-end.js'
 import { fairQueue } from './fair-queue.js'
 import { type Bound, type Claim, createSlots } from './slots.js'
+import { type Pacing, turnPace } from './turn-pace.js'
 
 export interface Turnstile {
   /** What a request exceeds even when nothing else runs. */
   tooLargeFor(claim: Claim): Bound | undefined
   /**
-   * Goes on with the request as soon as its slots are free, for the time of its answer. `refuse` is called instead when there
-   * is no place to wait or the time is over; neither is for a client that has gone.
+   * Goes on with the request as soon as its slots are free and the event loop has time, for the time of its answer. `refuse` is
+   * called instead when there is no place to wait or the time is over; neither is for a client that has gone.
    *
-   * @param waitMs milliseconds that it may wait; asked only if it must.
+   * @param endsAt by `performance.now()`, when its own time is over; asked only if it must wait.
    */
   enter(
     claim: Claim,
     exchange: Exchange,
-    waitMs: () => number,
+    endsAt: () => number,
     refuse: (bound: Bound) => void,
   ): void
   state(): { running: number; queued: number; tracked: number }
@@ -34,9 +35,10 @@ interface Turn {
   start(): void
 }
 
-/** Slots, and the queue before them. */
-export function turnstile(limit: number, maxQueue: number): Turnstile {
+/** Slots, the queue before them, and the pace at which those that have one begin. */
+export function turnstile(limit: number, maxQueue: number, pacing: Pacing): Turnstile {
   const slots = createSlots(limit)
+  const pace = turnPace(pacing)
   const queue = fairQueue<Turn>(maxQueue)
   const fits = (claim: Claim) => slots.blockerOf(claim) === undefined
 
@@ -45,8 +47,15 @@ export function turnstile(limit: number, maxQueue: number): Turnstile {
     for (let turn = queue.next(fits); turn; turn = queue.next(fits)) turn.start()
   }
 
-  function turnOf(claim: Claim, { req, res, next }: Exchange): Turn {
+  function turnOf(
+    claim: Claim,
+    exchange: Exchange,
+    refuse: (bound: Bound) => void,
+    endsAt: () => number,
+  ): Turn {
+    const { req, res, next } = exchange
     let holds = false
+    let leave = () => {}
     const turn: Turn = {
       claim,
       start() {
@@ -54,27 +63,43 @@ export function turnstile(limit: number, maxQueue: number): Turnstile {
         if (isOver(req, res)) return
         slots.take(claim)
         holds = true
-        next()
+        // Between the end of a connection and its event it is no use to begin.
+        const begin = () => {
+          if (!isOver(req, res)) next()
+        }
+        const refused = (bound: Bound) => {
+          give()
+          refuse(bound)
+        }
+        leave = pace.begin(claim, begin, refused, endsAt)
       },
+    }
+    function give(): void {
+      if (!holds) return
+      holds = false
+      slots.give(claim)
+      startWaiting()
     }
     whenOver(req, res, () => {
       clearTimeout(turn.timer)
       queue.remove(turn)
-      if (!holds) return
-      slots.give(claim)
-      startWaiting()
+      leave()
+      give()
     })
     return turn
   }
 
   return {
     tooLargeFor: slots.tooLargeFor,
-    enter(claim, exchange, waitMs, refuse) {
+    enter(claim, exchange, endsAt, refuse) {
       const blocker = slots.blockerOf(claim)
-      if (!blocker) return turnOf(claim, exchange).start()
-      const mostMs = waitMs()
+      if (!blocker) return turnOf(claim, exchange, refuse, endsAt).start()
+      const ends = endsAt()
+      // Who waits for a slot will wait for the event loop, too, where that is what keeps the slots.
+      const mostMs = Math.min(ends - performance.now(), pace.mostDelayMs())
       // The end of another request starts this one, and must not hand it its own deadline or trace.
-      const turn = turnOf(claim, { ...exchange, next: AsyncResource.bind(exchange.next) })
+      const bound = { ...exchange, next: AsyncResource.bind(exchange.next) }
+      const turn = turnOf(claim, bound, AsyncResource.bind(refuse), () => ends)
       if (!(mostMs > 0 && queue.add(turn))) return refuse(blocker)
       turn.timer = setTimeout(() => {
         queue.remove(turn)

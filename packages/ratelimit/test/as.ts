@@ -22,8 +22,14 @@ export const limitedApp =
   }
 
 export const as = (principal: unknown, clientId = 'client') => ({
-  'x-test-auth': JSON.stringify({ token: '', clientId, scopes: [], extra: { principal } }),
+  'x-test-auth': inAscii({ token: '', clientId, scopes: [], extra: { principal } }),
 })
+
+/** JSON that a header can hold. */
+function inAscii(value: unknown): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value).replace(/[^ -~]/g, escaped)
+}
 
 export const call = (name: unknown, id: number | string = 1) => ({
   jsonrpc: '2.0',

@@ -108,6 +108,24 @@ describe('the principal', () => {
     )
   })
 
+  // Whoever may choose an id at the authorization server would choose that of a victim, or many of his own.
+  it.each([
+    ['percent encoding', ['a b', 'a%20b', 'a+b', 'a%2520b']],
+    ['composed and decomposed letters', ['caf\u00e9', 'cafe\u0301']],
+    ['letters that only look alike', ['admin', '\u0430dmin', 'ad\u200bmin', '\uff41dmin']],
+    ['halves of a surrogate pair', ['\ud800', '\udfff', '\ufffd']],
+    ['halves of a pair in a long one', [`${'x'.repeat(200)}\ud800`, `${'x'.repeat(200)}\udfff`]],
+    ['control characters', ['alice', 'alice\u0000', 'alice\n', '\u0000alice']],
+    ['what keys are made of', ['address 192.0.2.1', 'principal alice', 'alice', 'hashed alice']],
+    ['length', ['x'.repeat(128), 'x'.repeat(129), 'x'.repeat(130), `${'x'.repeat(129)}y`]],
+  ])('is told apart from others by every code unit: %s', async (_, names) => {
+    const { url } = await serve(limited({ limit: 1 }))
+    const once = await statuses(names.length, (i) => post(url, call('a'), as(names[i])))
+    expect(once).toEqual(names.map(() => 200))
+    const twice = await statuses(names.length, (i) => post(url, call('a'), as(names[i])))
+    expect(twice).toEqual(names.map(() => 429))
+  })
+
   it.each([undefined, '', 7, null, { name: 'x' }])(
     'is the client id when extra.principal is %j',
     async (principal) => {

@@ -21,8 +21,8 @@ function cut(key: string): string {
 const hex = (i: number) => i.toString(16).padStart(5, '0')
 const keyOf: Record<string, (i: number) => string> = {
   address: (i) => `ip 2001:db8:${hex(i)}::/56`,
-  tool: (i) => `tool ${'t'.repeat(128)} principal ${hex(i).padStart(128, 'p')}`,
-  wide: (i) => `tool ${'t'.repeat(128)} principal ${hex(i).padStart(128, 'Ж')}`,
+  tool: (i) => `tool resource:${'t'.repeat(128)} principal ${hex(i).padStart(128, 'p')}`,
+  wide: (i) => `tool resource:${'t'.repeat(128)} principal ${hex(i).padStart(128, 'Ж')}`,
   cut: (i) => cut(`ip 192.0.2.1 ${hex(i)}`),
 }
 const key = keyOf[kind]

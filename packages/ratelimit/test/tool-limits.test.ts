@@ -231,6 +231,11 @@ describe('creation', () => {
     ['no name of a tool', { 'quote"': { limit: 1 } }],
     ['no name of a tool', { ключ: { limit: 1 } }],
     ['no name of a tool', { 'a\r\nX-Evil: 1': { limit: 1 } }],
+    ['no name of a tool', { 'prompt:': { limit: 1 } }],
+    ['no name of a tool', { ':x': { limit: 1 } }],
+    ['no name of a tool', { 'prompt:a:b': { limit: 1 } }],
+    ['no name of a tool', { 'Prompt x:a': { limit: 1 } }],
+    ['no name of a tool', { [`prompt:${'x'.repeat(129)}`]: { limit: 1 } }],
   ])('refuses wrong toolLimits: %s', (named, limits) => {
     expect(refused(limits)).toThrow(
       expect.objectContaining({
@@ -242,7 +247,7 @@ describe('creation', () => {
     )
   })
 
-  it.each(['planOf', 'meters'])('refuses a wrong %s', (option) => {
+  it.each(['planOf', 'toolOf', 'meters'])('refuses a wrong %s', (option) => {
     expect(() => limitByPrincipal({ [option]: 'x' })).toThrow(
       expect.objectContaining({
         code: 'ERR_RATELIMIT_OPTION',

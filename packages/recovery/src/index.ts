@@ -1,4 +1,5 @@
 export type { Logger } from './logger.js'
+export { type MaskErrorsOptions, maskErrors } from './mask-errors.js'
 export { type NotFoundOptions, notFound } from './not-found.js'
 export {
   handleProcessErrors,

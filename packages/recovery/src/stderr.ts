@@ -1,4 +1,4 @@
-import { constants, openSync, write, writeSync } from 'node:fs'
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const STDERR = 2
@@ -7,13 +7,15 @@ const RETRY_MS = 20
 
 /**
  * stderr once more, in a mode that never blocks: a reader that has gone to sleep must not stop the thread that has to end
- * the process. Not everywhere possible: macOS has no /proc, a socket cannot be opened, another user's pipe may not.
+ * the process. Not everywhere possible: macOS has no /proc, a socket cannot be opened, another user's pipe may not. A file
+ * needs none, and opened once more it would have an end of its own, where other lines then overwrite these.
  */
 const nonBlocking = openNonBlocking()
 
 function openNonBlocking(): number | undefined {
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants
   try {
+    if (fstatSync(STDERR).isFile()) return undefined
     return openSync(`/proc/self/fd/${STDERR}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY)
   } catch {
     return undefined

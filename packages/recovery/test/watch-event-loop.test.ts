@@ -128,6 +128,21 @@ describe('the end after killAfterMs', () => {
     watchEventLoop({ logger, ...options })
     after(100, () => { for (;;) try { writeSync(2, 'x'.repeat(4096)) } catch {} })`
 
+  it('stands in a file between the lines of the process itself, and overwrites none', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'watch-stderr-')), 'stderr.log')
+    const fd = openSync(path, 'w')
+    const say = (word: string) => `process.stderr.write('{"message":"${word}"}\\n')`
+    const script = `watchEventLoop({ logger, ...options }); ${say('before')}
+      after(2 * STARTED, () => { spin(3_000); ${say('after')} }); after(STARTED * 5, () => process.exit())`
+    await run(script, { stderr: fd })
+    closeSync(fd)
+    const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
+    const messages = lines.map((line) => JSON.parse(line).message)
+    expect(messages[0]).toBe('before')
+    expect(messages.at(-1)).toBe('after')
+    expect(messages.length).toBeGreaterThanOrEqual(3)
+  })
+
   it('comes although stderr is a full socket that nobody reads', async () => {
     const { exit } = await run(floodStderr, { watch: { killAfterMs: 600 }, stderr: 'unread' })
     expect(exit).toBe('SIGKILL')

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { RedisClient } from './create-client.js'
 import { costOf } from './gcra.js'
 import type { Charge } from './meters.js'
+import { script } from './script.js'
 
 /**
  * Charges every key of a request in one step. Of each is kept: when it was looked at (in microseconds, by the clock of
@@ -53,7 +53,7 @@ for i, meter in ipairs(meters) do
 end
 return used`
 
-const SHA = createHash('sha1').update(LUA).digest('hex')
+const run = script(LUA)
 
 /**
  * @param names of the keys, one for each charge
@@ -67,11 +67,7 @@ export async function chargeScript(
   isFirstApart: boolean,
 ): Promise<number[]> {
   const words = [isFirstApart ? '1' : '0', ...charges.flatMap(wordsOf)]
-  // Known by its hash, unless Redis has been started anew or told to forget its scripts.
-  const reply = await client.evalsha(SHA, names.length, ...names, ...words).catch((error) => {
-    if (!String(error?.message).startsWith('NOSCRIPT')) throw error
-    return client.eval(LUA, names.length, ...names, ...words)
-  })
+  const reply = await run(client, names, words)
   const used = Array.isArray(reply) ? reply.map(Number) : []
   if (used.length !== charges.length || used.some(Number.isNaN)) {
     throw new Error('Redis has answered something else than was asked')

@@ -34,6 +34,11 @@ export interface RedisConnection {
   check(): Promise<void>
   /** Connections and those who wait, as metrics of pools have them. */
   state(): { size: number; idle: number; waiting: number; max: number }
+  /**
+   * Connects once more to the same Redis, for commands that block, `blockMs` milliseconds at most: they would hold up
+   * all others on a shared connection. It is closed by itself, and without waiting for what blocks.
+   */
+  duplicate(options: { blockMs: number }): RedisConnection
   /** Waits for the answers under way, but not for ever. */
   close(): Promise<void>
 }
@@ -54,12 +59,21 @@ export function connectRedis(
   options: ConnectOptions = {},
 ): RedisConnection {
   const { connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, maxPending = 1_000 } = options
-  const { connectionName, tls, sentinel, logger } = options
   const target = typeof url === 'object' && url !== null ? url : parseRedisUrl(url)
   requireInteger('connectTimeoutMs', connectTimeoutMs, [1, LONGEST_MS], 'milliseconds')
   requireInteger('commandTimeoutMs', commandTimeoutMs, [1, LONGEST_MS], 'milliseconds')
   requireInteger('maxPending', maxPending, [1, 100_000], 'pieces of work')
-  requireTls(tls, target)
+  requireTls(options.tls, target)
+  return open(target, { ...options, connectTimeoutMs, commandTimeoutMs, maxPending }, 0)
+}
+
+type OpenOptions = ConnectOptions &
+  Required<Pick<ConnectOptions, 'connectTimeoutMs' | 'commandTimeoutMs' | 'maxPending'>>
+
+/** @param blockMs how long a command may block; 0 when none does */
+function open(target: RedisTarget, options: OpenOptions, blockMs: number): RedisConnection {
+  const { connectTimeoutMs, maxPending, connectionName, tls, sentinel, logger } = options
+  const commandTimeoutMs = options.commandTimeoutMs + blockMs
   const timeouts = { connectTimeoutMs, commandTimeoutMs, closeTimeoutMs: CLOSE_MS }
   const client = createClient(target, { ...timeouts, connectionName, tls, sentinel })
   const secrets = [target.password, sentinel?.password].flatMap((text) => text || [])
@@ -93,7 +107,14 @@ export function connectRedis(
       const size = client.status === 'ready' ? 1 : 0
       return { size, idle: pending === 0 ? size : 0, waiting: pending, max: 1 }
     },
+    duplicate({ blockMs }) {
+      requireInteger('blockMs', blockMs, [1, LONGEST_MS], 'milliseconds')
+      // Whoever needs it tells itself when it is away: the log would have everything twice.
+      const { logger: _, ...others } = options
+      return open(target, others, blockMs)
+    },
     async close() {
+      if (blockMs > 0) return client.disconnect()
       await Promise.race([
         client.quit().catch(() => {}),
         sleep(CLOSE_MS, undefined, { ref: false }),

@@ -22,8 +22,10 @@ export function namesOf(
   return charges.map(({ key }) => (key === first.key ? tag : `${tag}${hashOf(key)}`))
 }
 
-function hashOf(key: string): string {
-  return hash('sha256', key, 'base64url').slice(0, LENGTH)
+/** In place of a name that may have any length and any character. */
+export function hashOf(key: string): string {
+  // By code units: UTF-8 would make one of all halves of surrogate pairs.
+  return hash('sha256', Buffer.from(key, 'utf16le'), 'base64url').slice(0, LENGTH)
 }
 
 /** A key that no request has, in the slot of one that it has. */

@@ -24,6 +24,19 @@ export function optionalFunction(option: string, value: unknown): void {
   requireOption(holds, option, 'a function or be left out', value)
 }
 
+/** A prefix without braces, which would choose the slot in a Cluster. */
+export function requirePrefix(option: string, value: unknown): void {
+  const holds = typeof value === 'string' && /^[\w:./-]{0,64}$/.test(value)
+  requireOption(holds, option, 'up to 64 of A-Z a-z 0-9 _ : . / -', value)
+}
+
+/** `methods` are those that are used of it. */
+export function requireRedis(redis: unknown, methods: readonly string[]): void {
+  const has = (redis ?? {}) as Record<string, unknown>
+  const holds = methods.every((method) => typeof has[method] === 'function')
+  requireOption(holds, 'redis', 'what connectRedis gives', redis)
+}
+
 export function wrongOption(problem: string): TypeError {
   return Object.assign(new TypeError(`@mcp-prod/redis: ${problem}`), { code: 'ERR_REDIS_OPTION' })
 }

@@ -3,7 +3,7 @@ import type { RedisConnection } from './connect-redis.js'
 import { inTime, LATE } from './in-time.js'
 import { localShare } from './local-share.js'
 import type { Charge, Meters, Verdict } from './meters.js'
-import { optionalFunction, requireInteger, requireOption } from './options.js'
+import { optionalFunction, requireInteger, requirePrefix, requireRedis } from './options.js'
 import { messageOf, RedisError } from './redis-error.js'
 import { sharedStore } from './shared-store.js'
 import { tell } from './tell.js'
@@ -114,11 +114,9 @@ export function redisMeters(
 
 function requireOptions(redis: unknown, options: RedisMetersOptions): void {
   const { timeoutMs, maxPending, keyPrefix, onChange } = options
-  const { use } = (redis ?? {}) as Partial<RedisConnection>
-  requireOption(typeof use === 'function', 'redis', 'what connectRedis gives', redis)
+  requireRedis(redis, ['use'])
   requireInteger('timeoutMs', timeoutMs, [1, 50], 'milliseconds')
   requireInteger('maxPending', maxPending, [1, 100_000], 'requests')
-  const isPrefix = typeof keyPrefix === 'string' && /^[\w:./-]{0,64}$/.test(keyPrefix)
-  requireOption(isPrefix, 'keyPrefix', 'up to 64 of A-Z a-z 0-9 _ : . / -', keyPrefix)
+  requirePrefix('keyPrefix', keyPrefix)
   optionalFunction('onChange', onChange)
 }

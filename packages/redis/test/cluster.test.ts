@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { redisEventStore } from '../src/index.js'
 import { hasCluster } from './support/components.js'
-import { charge, opened, openedMeters, openedStore } from './support/opened.js'
+import { charge, opened, openedMeters, openedStore, ready } from './support/opened.js'
+import { openedBus, updated } from './support/opened-bus.js'
 import { redisServer } from './support/redis-server.js'
 
 const password = 'of-the-cluster'
@@ -106,6 +108,42 @@ describe.skipIf(!cluster)('a Cluster', { timeout: 120_000, retry: 2 }, () => {
       expect(one.meters.state()).toMatchObject({ away: false, local })
     },
   )
+
+  it('carries events, and keeps those of sessions', async () => {
+    const [one, two] = [await openedBus(url), await openedBus(url)]
+    one.bus.publish(updated('note://1'))
+    await expect.poll(two.said, { timeout: 10_000 }).toEqual(['note://1'])
+    for (const node of nodes) await node.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    one.bus.publish(updated('note://2'))
+    await expect.poll(two.said, { timeout: 30_000 }).toEqual(['note://1', 'note://2'])
+    expect(two.gaps).toEqual([])
+
+    const { redis } = opened(url)
+    await ready(redis)
+    const store = redisEventStore(redis, { maxBytes: 2_000 })
+    for (let i = 0; i < 40; i++) await store.append(`session ${i}`, 1, { seq: 1, data: '{"a":1}' })
+    expect(await store.read('session 39', 1, 0)).toEqual([{ seq: 1, data: '{"a":1}' }])
+    expect(await store.read('session 0', 1, 0)).toEqual([])
+    await store.drop('session 39')
+    expect(store.state().bytes).toBeLessThanOrEqual(2_000)
+  })
+
+  it('has lost the node of the events, and they come again with it', async () => {
+    const [one, two] = [
+      await openedBus(url, {}, { commandTimeoutMs: 500 }),
+      await openedBus(url, {}, { commandTimeoutMs: 500 }),
+    ]
+    const held = await Promise.all(nodes.map((node) => node.command('KEYS', 'mcp:events')))
+    const node = nodes[held.findIndex((keys) => (keys as string[]).length > 0)]
+    await node?.stop()
+    await expect.poll(() => two.bus.state().connected, { timeout: 20_000 }).toBe(false)
+    one.bus.publish(updated('note://meanwhile'))
+    await node?.start()
+    await untilWell()
+    await expect.poll(two.said, { timeout: 60_000 }).toContain('note://meanwhile')
+    expect(two.said()).toContain('resources_list_changed')
+    await expect.poll(() => one.bus.state().connected, { timeout: 60_000 }).toBe(true)
+  })
 
   it('ends in time while nobody answers', async () => {
     const { redis } = await openedMeters(url)

@@ -34,6 +34,25 @@ describe.skipIf(!server)('the connection', { timeout: 60_000 }, () => {
     expect(String(await command('CLIENT', 'LIST'))).toContain('name=the-test')
   })
 
+  it('has a copy for what blocks, with bounds of its own, which does not hold up the end', async () => {
+    const { redis, lines } = opened(url, fast)
+    await ready(redis)
+    expect(() => redis.duplicate({ blockMs: 0 })).toThrow('blockMs must be')
+    const copy = redis.duplicate({ blockMs: 1_000 })
+    await ready(copy)
+    // Longer than a command may take, and not as long as it may block.
+    expect(await copy.use((client) => client.blpop('nothing', 0.8))).toBeNull()
+    const tooLong = copy.use((client) => client.blpop('nothing', 0))
+    await expect(tooLong).rejects.toThrow('timed out')
+    const blocked = copy.use((client) => client.blpop('nothing', 0)).catch(String)
+    const started = performance.now()
+    await copy.close()
+    expect(await blocked).toContain('closed')
+    expect(performance.now() - started).toBeLessThan(500)
+    expect(await redis.use((client) => client.ping())).toBe('PONG')
+    expect(lines).toEqual([])
+  })
+
   it('is lost and comes back, which is logged once each', async () => {
     const one = opened(url, fast)
     await ready(one.redis)

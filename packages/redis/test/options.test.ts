@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { connectRedis, redisMeters } from '../src/index.js'
+import { connectRedis, redisEventBus, redisEventStore, redisMeters } from '../src/index.js'
 
 const url = 'redis://127.0.0.1:1'
 const redis = { kind: 'server', use: async () => Promise.reject(new Error('away')) } as const
+const never = () => {
+  throw new Error('nothing connects with wrong options')
+}
 const fallback = { charge: () => [] }
 
 describe('a wrong option', () => {
@@ -45,8 +48,44 @@ describe('a wrong option', () => {
     expect(start).toThrow(`@mcp-prod/redis: ${option} must be`)
   })
 
+  it.each([
+    ['keyPrefix', 'a{b}'],
+    ['coalesceMs', 0],
+    ['maxPending', 0],
+    ['maxHistory', 1],
+    ['subscribedUris', ['note://1']],
+    ['onChange', 'log'],
+    ['onGap', 1],
+    ['onError', null],
+  ])('of redisEventBus stops the start: %s %j', (option, value) => {
+    const start = () => redisEventBus({ ...redis, duplicate: () => never() }, { [option]: value })
+    expect(start).toThrow(expect.objectContaining({ code: 'ERR_REDIS_OPTION' }))
+    expect(start).toThrow(`@mcp-prod/redis: ${option} must be`)
+  })
+
+  it.each([
+    ['keyPrefix', '{'],
+    ['maxEventsPerSession', 0],
+    ['maxBytesPerSession', 10],
+    ['maxBytes', -1],
+    ['maxAgeMs', 0],
+    ['timeoutMs', 2_001],
+    ['encryptionKeys', 'a text of 32 characters or more.'],
+    ['encryptionKeys', []],
+    ['encryptionKeys', ['a text of 32 characters or more.', 'hunter2']],
+    ['encryptionKeys', [undefined]],
+    ['encryptionKeys', [32]],
+  ])('of redisEventStore stops the start: %s %j', (option, value) => {
+    const start = () => redisEventStore(redis, { [option]: value })
+    expect(start).toThrow(expect.objectContaining({ code: 'ERR_REDIS_OPTION' }))
+    expect(start).toThrow(new RegExp(`^@mcp-prod/redis: ${option}(\\[\\d\\])? must (be|have)`))
+    expect(start).not.toThrow('hunter2')
+  })
+
   it('that names no Redis stops the start', () => {
     expect(() => redisMeters({} as never, { fallback })).toThrow('redis must be what connectRedis')
+    expect(() => redisEventBus(redis as never)).toThrow('redis must be what connectRedis')
+    expect(() => redisEventStore(null as never)).toThrow('redis must be what connectRedis')
   })
 })
 

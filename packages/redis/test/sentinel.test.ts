@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { hasRedis } from './support/components.js'
 import { charge, opened, openedMeters } from './support/opened.js'
+import { openedBus, updated } from './support/opened-bus.js'
 import { type RedisServer, redisServer } from './support/redis-server.js'
 
 const MASTER = 'the-master'
@@ -54,11 +55,18 @@ describe.skipIf(!setup)('a master that Sentinels name', { timeout: 120_000 }, ()
 
   it('dies, limits are local, and shared again by the one that follows it', async () => {
     const one = await openedMeters(url, {}, { sentinel, commandTimeoutMs: 500 })
+    const [publisher, bus] = [
+      await openedBus(url, {}, { sentinel, commandTimeoutMs: 500 }),
+      await openedBus(url, {}, { sentinel, commandTimeoutMs: 500 }),
+    ]
+    publisher.bus.publish(updated('note://before'))
+    await expect.poll(bus.said, { timeout: 10_000 }).toEqual(['note://before'])
     expect(one.redis.kind).toBe('sentinel')
     const take = (units: number) => one.meters.charge([charge('user', units, 10, 3_600_000)])
     expect(await take(4)).toMatchObject([{ allowed: true, remaining: 6 }])
-    await expect.poll(() => setup?.replica.command('DBSIZE'), { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => setup?.replica.command('DBSIZE'), { timeout: 10_000 }).toBe(2)
     await setup?.master.stop()
+    publisher.bus.publish(updated('note://meanwhile'))
     const started = performance.now()
     expect(await take(3)).toMatchObject([{ allowed: true, remaining: 2 }])
     expect(performance.now() - started).toBeLessThan(1_000)
@@ -67,5 +75,9 @@ describe.skipIf(!setup)('a master that Sentinels name', { timeout: 120_000 }, ()
     // What the old master knew was copied.
     expect(await take(6)).toMatchObject([{ allowed: true, remaining: 0 }])
     expect(await take(1)).toMatchObject([{ allowed: false }])
+    // The follower may lack what the old master had taken, and what waited is there.
+    await expect.poll(bus.said, { timeout: 30_000 }).toContain('note://meanwhile')
+    await expect.poll(bus.said, { timeout: 30_000 }).toContain('tools_list_changed')
+    expect(bus.gaps).toEqual(['another Redis answers, or it was started anew'])
   })
 })

@@ -8,6 +8,7 @@ const PRINCIPALS = 4
 
 /** A run that outlived its call: begun to count, or at last at an end. */
 export interface AbandonedEvent {
+  /** The `label` of the tool, resource or prompt: a tool's own name. */
   tool: string
   /** False when the run begins to count as abandoned, true when it settles after all. */
   ended: boolean

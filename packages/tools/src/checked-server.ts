@@ -39,9 +39,9 @@ export class HeaderCheckedServer extends McpServer {
     options: ServerOptions,
     schemas: ReadonlyMap<string, Record<string, unknown>>,
   ) {
-    // Without the capability the SDK would install handlers of its own.
-    super(info, { ...options, capabilities: {} })
-    this.server.registerCapabilities(options.capabilities ?? {})
+    super(info)
+    // One that answers wrong shapes as ours does; and no capability, for which the SDK would install handlers of its own.
+    Object.assign(this, { server: new CheckedServer(info, options) })
     this.#schemas = schemas
   }
 

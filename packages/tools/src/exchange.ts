@@ -8,6 +8,8 @@ export interface ExchangeOptions {
   disconnect?: AbortController
   /** Told of each piece of a stream that the client has room for. @default none */
   onSent?: (chunk: Uint8Array) => void
+  /** Served in the place of `req.body`. @default `req.body` */
+  body?: unknown
 }
 
 /**
@@ -22,7 +24,7 @@ export async function exchange(
   res: ExpressResponse,
   options: ExchangeOptions = {},
 ): Promise<void> {
-  const { disconnect = new AbortController(), onSent = () => {} } = options
+  const { disconnect = new AbortController(), onSent = () => {}, body = req.body } = options
   let ended = false
   const onClose = () => {
     if (!ended) disconnect.abort()
@@ -32,9 +34,9 @@ export async function exchange(
   const forget = onConnectionClose(req.socket, onClose)
   try {
     const { auth: authInfo } = req as { auth?: AuthInfo }
-    const request = new ParsedRequest(req, disconnect.signal) as unknown as Request
+    const request = new ParsedRequest(req, body, disconnect.signal) as unknown as Request
     const response = await handler.fetch(request, {
-      parsedBody: req.body,
+      parsedBody: body,
       ...(authInfo && { authInfo }),
     })
     await send(response, res, disconnect.signal, onSent)
@@ -52,13 +54,13 @@ class ParsedRequest {
   readonly signal: AbortSignal
   readonly #body: unknown
 
-  constructor(req: ExpressRequest, signal: AbortSignal) {
+  constructor(req: ExpressRequest, body: unknown, signal: AbortSignal) {
     this.method = req.method
     // The Host was checked, or is not trusted with anything but being shown.
     this.url = `http://${req.headers.host ?? 'localhost'}${req.originalUrl}`
     this.headers = headersOf(req)
     this.signal = signal
-    this.#body = req.body
+    this.#body = body
   }
 
   clone(): Request {

@@ -1,15 +1,18 @@
 import { jsonBody, sendRpcError } from '@mcp-prod/rpc'
 import {
   createMcpHandler,
+  type McpHttpHandler,
   type McpServerFactory,
   type ServerEventBus,
   type ServerNotifier,
 } from '@modelcontextprotocol/server'
 import type { Request, RequestHandler, Response } from 'express'
 import { discreet } from './discreet.js'
+import { optionError } from './errors.js'
 import { exchange } from './exchange.js'
 import { functionOrNone, milliseconds, wholeNumber } from './options.js'
 import type { StreamsDetails } from './refuse-stream.js'
+import type { ToolServer } from './server.js'
 import { isListen, subscriptions } from './subscriptions.js'
 
 export interface ToolHandlerOptions {
@@ -26,13 +29,15 @@ export interface ToolHandlerOptions {
    * What it throws is ignored. @default none
    */
   onLimited?: (req: Request, layer: 'streams', details: StreamsDetails) => unknown
+  /** Told of each stream that opens: for an audit. What it throws is ignored. @default none */
+  onOpened?: (req: Request) => unknown
   /** Milliseconds until a stream is ended, or until its token expires if that is sooner. @default 3600000 (an hour) */
   maxSubscriptionMs?: number
   /** Milliseconds without a message, keep-alives not counted, after which a stream is ended; 0 for none. @default 0 */
   maxSubscriptionIdleMs?: number
   /** Milliseconds between comments that keep an open stream alive through proxies; 0 for none. @default 15000 */
   keepAliveMs?: number
-  /** Carries list-changed events; replicas need one they share. @default in this process */
+  /** Carries list-changed events; replicas need one they share. @default the one of `createToolServer` */
   bus?: ServerEventBus
 }
 
@@ -51,13 +56,33 @@ export interface ToolHandler {
  * The MCP endpoint as one Express handler: 2026-07-28 and, statelessly, every 2025 revision. A body that nobody has read
  * yet is read by `jsonBody()` with its defaults.
  *
- * @throws TypeError `ERR_TOOLS_OPTION` for a number that is none, is negative or is too long for a timer.
+ * @throws TypeError `ERR_TOOLS_OPTION` for a number that is none, is negative or is too long for a timer, or a second bus.
  */
 export function toolHandler(
   factory: McpServerFactory,
   options: ToolHandlerOptions = {},
 ): ToolHandler {
-  const { onError = () => {}, maxSubscriptions = 1024, bus, principalOf, onLimited } = options
+  return handlerOver(createMcpHandler, factory, options)
+}
+
+/** Makes what serves requests by one line of the SDK. */
+export type CreateHandler = (
+  factory: McpServerFactory,
+  options: { onerror: (error: Error) => void; keepAliveMs: number; bus?: ServerEventBus },
+) => McpHttpHandler
+
+/**
+ * The same over any line of the SDK.
+ *
+ * @throws TypeError `ERR_TOOLS_OPTION`
+ */
+export function handlerOver(
+  createHandler: CreateHandler,
+  factory: McpServerFactory,
+  options: ToolHandlerOptions,
+): ToolHandler {
+  const { onError = () => {}, maxSubscriptions = 1024, bus, principalOf } = options
+  const { onOpened, onLimited } = options
   const { maxSubscriptionsPerPrincipal = shareOf(maxSubscriptions) } = options
   const { maxSubscriptionMs = 3_600_000, maxSubscriptionIdleMs = 0, keepAliveMs = 15_000 } = options
   wholeNumber('maxSubscriptions', maxSubscriptions, 'streams')
@@ -66,6 +91,7 @@ export function toolHandler(
   milliseconds('maxSubscriptionIdleMs', maxSubscriptionIdleMs, 0)
   milliseconds('keepAliveMs', keepAliveMs, 0)
   functionOrNone('principalOf', principalOf)
+  functionOrNone('onOpened', onOpened)
   functionOrNone('onLimited', onLimited)
   function report(error: Error): void {
     try {
@@ -75,14 +101,23 @@ export function toolHandler(
     }
   }
   const common = { onerror: report, keepAliveMs }
-  const handler = createMcpHandler(factory, { ...common, ...(bus && { bus }) })
+  const server = 'adoptBus' in factory ? (factory as ToolServer) : undefined
+  if (bus && server?.adoptBus(bus) === false)
+    optionError(
+      'bus of toolHandler is another than that of createToolServer: give it to one of them',
+    )
+  const shared = bus ?? server?.bus
+  const handler = createHandler(factory, { ...common, ...(shared && { bus: shared }) })
   const readBody = jsonBody()
   const streams = subscriptions(
-    () => createMcpHandler(factory, { ...common, bus: handler.bus }),
+    () => createHandler(factory, { ...common, bus: handler.bus }),
     { maxSubscriptions, maxSubscriptionsPerPrincipal, maxSubscriptionMs, maxSubscriptionIdleMs },
     {
       principalOf,
+      narrow: server?.narrow,
+      watched: server?.watched,
       onRefused: report,
+      onOpened,
       onLimited: onLimited && ((req, details) => onLimited(req, 'streams', details)),
     },
   )
@@ -105,7 +140,7 @@ export function toolHandler(
       if (closed) return refuse(req, res)
     }
     if (isListen(req)) await streams.serve(req, res)
-    else await exchange(handler, req, res)
+    else await exchange(handler, req, res, { body: withoutCancels(req.body) })
   }
 
   return {
@@ -124,4 +159,13 @@ export function toolHandler(
 /** One caller alone must not be able to take them all, however few there are. */
 function shareOf(maxSubscriptions: number): number {
   return Math.min(16, Math.max(1, Math.ceil(maxSubscriptions / 2)))
+}
+
+/**
+ * Without a session the calls of a batch could be cancelled by the batch alone, and the SDK would then never end its answer.
+ */
+function withoutCancels(body: unknown): unknown {
+  if (!Array.isArray(body)) return body
+  const kept = body.filter((entry) => entry?.method !== 'notifications/cancelled')
+  return kept.length > 0 ? kept : body
 }

@@ -1,5 +1,6 @@
 import { sendRpcError } from '@mcp-prod/rpc'
 import type { Request, Response } from 'express'
+import type { Listening } from './subscribe.js'
 
 /** Why no stream was free: what the client reads in `error.data`, and `onLimited` gets. */
 export interface StreamsDetails {
@@ -44,4 +45,20 @@ export function refuseExpired(req: Request, res: Response): void {
   const challenge = 'Bearer error="invalid_token", error_description="The token has expired"'
   res.set('WWW-Authenticate', challenge)
   sendRpcError(req, res, 401, { code: 401, message: 'Unauthorized: the token has expired' })
+}
+
+/** 403 with the scopes to ask for, as for a read; or what is wrong with the parameters. */
+export function refuseListening(
+  req: Request,
+  res: Response,
+  refusal: Exclude<Listening, { uris: readonly string[] }>,
+): void {
+  if (refusal.refused === 'scopes') {
+    const { requiredScopes } = refusal
+    const message = 'Forbidden: a scope is missing'
+    sendRpcError(req, res, 403, { code: 403, message, data: { requiredScopes } })
+    return
+  }
+  const message = `Invalid params: at most ${refusal.limit} resources may be listened to`
+  sendRpcError(req, res, 400, { code: -32602, message })
 }

@@ -1,131 +1,135 @@
-import {
-  type CallToolResult,
-  type McpServerFactory,
-  ProtocolError,
-  ProtocolErrorCode,
-  type Server,
-  type ServerContext,
-  type ServerOptions,
+import type {
+  AuthInfo,
+  McpRequestContext,
+  McpServerFactory,
+  ServerEventBus,
+  ServerNotifier,
+  ServerOptions,
 } from '@modelcontextprotocol/server'
-import { abandonedRuns } from './abandoned.js'
-import { type Answer, callTool, tell } from './call.js'
+import { cacheHintsOf } from './cache-hints.js'
 import { CheckedServer, HeaderCheckedServer, mirroringTools } from './checked-server.js'
-import { fanOut } from './deadline.js'
 import type { Tool } from './define.js'
+import { type CallLike, type Definitions, definitionsOf } from './definitions.js'
 import { withoutQuotes } from './discreet.js'
-import { optionError } from './errors.js'
-import { cut } from './issues.js'
-import { toolList } from './list.js'
+import { environments } from './environments.js'
+import { type Host, handlersOf, install } from './handlers.js'
+import { serverEvents } from './notifier.js'
 import { flag, functionOrNone, wholeNumber } from './options.js'
-import { principalOf } from './principal.js'
-import type { CallEnvironment } from './run-tool.js'
 import type { ToolServerOptions } from './server-options.js'
-import { endOfCall, tracedCall, tracedList, withinTrace } from './trace.js'
+import { type Listening, narrowed } from './subscribe.js'
 import type { Logger } from './types.js'
-
-type CallRequest = { params: { name: string; arguments?: unknown } }
+import { type Watched, watchedUris } from './watched.js'
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** A factory for `createMcpHandler` and `serveStdio`, and what goes with it. */
+export interface ToolServer extends McpServerFactory {
+  /** What there is, for whatever authorises, limits or counts calls. */
+  readonly definitions: Definitions
+  /** Says that a list or a resource changed, to subscribers in both eras. */
+  readonly notify: ServerNotifier
+  /** Carries what `notify` says. */
+  readonly bus: ServerEventBus
+  /** Takes the bus of the handler that serves it; false where another was chosen already. */
+  adoptBus(bus: ServerEventBus): boolean
+  /** The resources whose changes are waited for: what to tell of when a bus may have missed something. */
+  readonly watched: Watched
+  /** Which of the resources that a `subscriptions/listen` names a caller may hear of. */
+  narrow(call: CallLike, authInfo: AuthInfo | undefined): Promise<Listening>
+}
+
 /**
- * A factory for `createMcpHandler` and `serveStdio`. Each instance is the SDK's low-level server with two handlers
- * that read tables built here, once: what a request costs does not grow with the number of tools.
+ * A factory for `createMcpHandler` and `serveStdio`. Each instance is the SDK's low-level server with handlers that read tables
+ * built here, once: what a request costs does not grow with the number of tools, resources and prompts.
  *
- * @throws TypeError `ERR_TOOLS_OPTION` when two tools share a name, or a switch, a number or a function is none.
+ * @throws TypeError `ERR_TOOLS_OPTION` when two of a kind share a name, or a switch, a number or a function is none.
  */
-export function createToolServer(
+export function createToolServer(tools: readonly Tool[], options: ToolServerOptions): ToolServer {
+  const mirrored = mirroringTools(tools)
+  return toolServerOf(tools, options, ({ info, serverOptions, logger, install }) => {
+    return ({ era, requestInfo }) => {
+      const mirrors = mirrored.size > 0 && era === 'modern'
+      const wrapper = mirrors ? new HeaderCheckedServer(info, serverOptions, mirrored) : undefined
+      const server = wrapper?.server ?? new CheckedServer(info, serverOptions)
+      server.onerror = (error) => logger.info('protocol error', { error: withoutQuotes(error) })
+      install(server, { era, lasting: requestInfo === undefined })
+      return wrapper ?? server
+    }
+  })
+}
+
+/** What instances of the SDK's server are made of. */
+export interface ServerParts {
+  info: { name: string; version: string }
+  serverOptions: ServerOptions
+  logger: Logger
+  /** Gives an instance its methods. `lasting` says that it outlives its requests, as over stdio. */
+  install(server: Host, request: { era: McpRequestContext['era']; lasting: boolean }): void
+}
+
+/**
+ * The same with instances of any line of the SDK.
+ *
+ * @throws TypeError `ERR_TOOLS_OPTION`
+ */
+export function toolServerOf(
   tools: readonly Tool[],
   options: ToolServerOptions,
-): McpServerFactory {
-  const { name, version, instructions, services = {}, logger = silent, onCall = () => {} } = options
-  const { signal, dangerouslyIgnoreScopes = false, listOnlyCallable = false } = options
-  const { budget, onAbandoned = () => {}, maxAbandoned = 100, trace } = options
+  factoryOf: (parts: ServerParts) => McpServerFactory,
+): ToolServer {
+  const { name, version, instructions, resources = [], prompts = [], logger = silent } = options
+  const { onCall = () => {}, onRequest = () => {}, budget, onAbandoned, trace } = options
+  const { dangerouslyIgnoreScopes = false, listOnlyCallable = false } = options
+  const { listPageSize = 1000, cacheHints = {} } = options
   flag('dangerouslyIgnoreScopes', dangerouslyIgnoreScopes)
   flag('listOnlyCallable', listOnlyCallable)
-  functionOrNone('budget', budget)
-  functionOrNone('onAbandoned', onAbandoned)
-  functionOrNone('trace', trace)
-  wholeNumber('maxAbandoned', maxAbandoned, 'runs', 1)
-  const limits = { shutdown: fanOut(signal), isShuttingDown: () => signal?.aborted ?? false }
-  const environments = new Map<string, { tool: Tool; environment: CallEnvironment }>()
-  for (const tool of tools) {
-    if (environments.has(tool.name))
-      optionError(`two tools are named "${tool.name}"; names must be unique`)
-    const log = withFields(logger, { tool: tool.name })
-    const environment = {
-      services,
-      logger: log,
-      ignoreScopes: dangerouslyIgnoreScopes,
-      limits,
-      budget,
-      abandoned: abandonedRuns(tool.name, maxAbandoned, log, onAbandoned),
-      onCall,
-    }
-    limits.shutdown.add(() => closeThreads(tool))
-    environments.set(tool.name, { tool, environment })
-  }
+  for (const [option, value] of Object.entries({ budget, onAbandoned, trace, onRequest }))
+    functionOrNone(option, value)
+  wholeNumber('listPageSize', listPageSize, 'entries', 1)
+  const definitions = definitionsOf({ tools, resources, prompts })
+  const events = serverEvents(options.bus)
+  const watched = watchedUris()
+  const environmentOf = environments(definitions, { ...options, logger }, events.notify)
   const filtered = listOnlyCallable && !dangerouslyIgnoreScopes
-  const listing = toolList(tools, filtered)
-  const list = trace ? tracedList(listing, trace, logger) : listing
+  const hooks = { onCall, onRequest, logger }
+  const list = { filtered, pageSize: listPageSize }
+  const handlers = handlersOf({ definitions, environmentOf, hooks, trace, list })
   const info = { name, version }
   const serverOptions: ServerOptions = {
-    capabilities: { tools: { listChanged: true } },
+    capabilities: capabilitiesOf(definitions),
     ...(instructions && { instructions }),
-    // What one caller may see must not be served to another from a cache.
-    ...(filtered && { cacheHints: { 'tools/list': { cacheScope: 'private' } } }),
+    cacheHints: cacheHintsOf(cacheHints, definitions, filtered),
   }
-  const mirrored = mirroringTools(tools)
-
-  function answerTo({ params }: CallRequest, context: ServerContext): Promise<Answer> {
-    const found = environments.get(params.name)
-    if (found) return callTool(found.tool, params.arguments, context, found.environment)
-    const name = cut(params.name)
-    const principal = principalOf(context.http?.authInfo)
-    tell({ onCall, logger }, { tool: name, outcome: 'invalid_input', durationMs: 0, principal })
-    const text = `Unknown tool: ${name}`
-    const error = new ProtocolError(ProtocolErrorCode.InvalidParams, text)
-    return Promise.resolve({ outcome: 'unknown_tool', error })
-  }
-
-  async function onCallRequest(
-    request: CallRequest,
-    server: Server,
-    context: ServerContext,
-  ): Promise<CallToolResult> {
-    const tool = environments.get(request.params.name)?.tool
-    const answer = await (trace
-      ? withinTrace(
-          trace,
-          tracedCall('tools/call', tool?.name, context),
-          () => answerTo(request, context),
-          endOfCall,
-          logger,
-        )
-      : answerTo(request, context))
-    if ('error' in answer) throw answer.error
-    return server.projectCallToolResult(answer.result, tool?.listing.outputSchema as never)
-  }
-
-  return function toolServerFactory() {
-    const wrapper =
-      mirrored.size > 0 ? new HeaderCheckedServer(info, serverOptions, mirrored) : undefined
-    const server = wrapper?.server ?? new CheckedServer(info, serverOptions)
-    server.onerror = (error) => logger.info('protocol error', { error: withoutQuotes(error) })
-    server.setRequestHandler('tools/list', list)
-    server.setRequestHandler('tools/call', (request, context) =>
-      onCallRequest(request, server, context),
-    )
-    return wrapper ?? server
-  }
+  const factory = factoryOf({
+    info,
+    serverOptions,
+    logger,
+    install: (server, request) =>
+      install(handlers, server, { ...request, watched, bus: events.bus }),
+  })
+  return Object.defineProperties(factory, {
+    definitions: { value: definitions },
+    notify: { value: events.notify },
+    bus: { get: () => events.bus },
+    adoptBus: { value: events.adopt },
+    watched: { value: watched },
+    narrow: {
+      value: (call: CallLike, authInfo: AuthInfo | undefined) =>
+        narrowed(definitions, { ignoreScopes: dangerouslyIgnoreScopes, logger }, call, authInfo),
+    },
+  }) as ToolServer
 }
 
-/** Of a tool whose `run` is `inWorker(…)`: threads in use end with their calls, which the same signal ends. */
-function closeThreads({ run }: { run: Tool['run'] & { close?: () => Promise<void> } }): void {
-  void run.close?.()
-}
-
-function withFields(logger: Logger, bound: Record<string, unknown>): Logger {
-  const bind = (level: keyof Logger) => (message: string, fields?: Record<string, unknown>) =>
-    logger[level](message, { ...fields, ...bound })
-  return { debug: bind('debug'), info: bind('info'), warn: bind('warn'), error: bind('error') }
+function capabilitiesOf(definitions: Definitions): ServerOptions['capabilities'] {
+  const { resources, templates, prompts } = definitions
+  const completes = [...templates, ...prompts].some(({ completers }) => completers.size > 0)
+  return {
+    tools: { listChanged: true },
+    logging: {},
+    ...(resources.length + templates.length > 0 && {
+      resources: { listChanged: true, subscribe: true },
+    }),
+    ...(prompts.length > 0 && { prompts: { listChanged: true } }),
+    ...(completes && { completions: {} }),
+  }
 }

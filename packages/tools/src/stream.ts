@@ -15,8 +15,8 @@ export interface StreamTimes {
 }
 
 export interface Stream {
-  /** Settles when the stream is over, however it ended. Call it once. */
-  serve(req: Request, res: Response): Promise<void>
+  /** Settles when the stream is over, however it ended. Call it once; `body` is served in the place of the request's own. */
+  serve(req: Request, res: Response, body?: unknown): Promise<void>
   /** Ends it in the protocol's way: a completion result, then the end of the answer. */
   end(): Promise<void>
 }
@@ -24,11 +24,18 @@ export interface Stream {
 /**
  * One `subscriptions/listen` stream that ends after `lifeMs`, or when it had no message for its client for `idleMs`, or its
  * client took none. The SDK ends streams only by closing the handler that serves them, so each has a handler of its own.
+ *
+ * @param onOpened is told of its first message: what the SDK refuses has none.
  */
-export function stream(handler: McpHttpHandler, { lifeMs, idleMs }: StreamTimes): Stream {
+export function stream(
+  handler: McpHttpHandler,
+  { lifeMs, idleMs }: StreamTimes,
+  onOpened: () => void = () => {},
+): Stream {
   const disconnect = new AbortController()
   let ending = false
   let over = false
+  let opened = false
   let cut = () => {}
   let timer = setTimeout(end, lifeMs).unref()
   const idle = idleMs > 0 ? setTimeout(end, idleMs).unref() : undefined
@@ -48,6 +55,8 @@ export function stream(handler: McpHttpHandler, { lifeMs, idleMs }: StreamTimes)
   }
 
   function onSent(chunk: Uint8Array): void {
+    if (!opened) onOpened()
+    opened = true
     if (!ending && chunk[0] !== COLON) idle?.refresh()
   }
 
@@ -59,13 +68,13 @@ export function stream(handler: McpHttpHandler, { lifeMs, idleMs }: StreamTimes)
   }
 
   return {
-    async serve(req, res) {
+    async serve(req, res, body) {
       cut = () => {
         disconnect.abort()
         res.destroy()
       }
       try {
-        await exchange({ fetch }, req, res, { disconnect, onSent })
+        await exchange({ fetch }, req, res, { disconnect, onSent, body })
       } finally {
         over = true
         stopTimers()

@@ -2,8 +2,17 @@ import { callsOf } from '@mcp-prod/rpc'
 import type { AuthInfo, McpHttpHandler } from '@modelcontextprotocol/server'
 import type { Request, Response } from 'express'
 import { callerKey } from './caller-key.js'
-import { refuseExpired, refuseStream, type StreamsDetails } from './refuse-stream.js'
+import { listenedUris } from './definitions.js'
+import {
+  refuseExpired,
+  refuseListening,
+  refuseStream,
+  type StreamsDetails,
+} from './refuse-stream.js'
+import type { ToolServer } from './server.js'
 import { type Stream, stream } from './stream.js'
+import type { Listening } from './subscribe.js'
+import type { Watched } from './watched.js'
 
 export interface SubscriptionLimits {
   maxSubscriptions: number
@@ -15,7 +24,12 @@ export interface SubscriptionLimits {
 
 export interface SubscriptionHooks {
   principalOf?: ((req: Request) => string | undefined) | undefined
+  /** Narrows the resources that it names to those a caller may hear of. @default all */
+  narrow?: ToolServer['narrow'] | undefined
+  /** Is told which resources the streams wait for. @default nobody */
+  watched?: Watched | undefined
   onRefused: (error: Error) => void
+  onOpened?: ((req: Request) => unknown) | undefined
   onLimited?: ((req: Request, details: StreamsDetails) => unknown) | undefined
 }
 
@@ -34,7 +48,7 @@ export function isListen(req: Request): boolean {
 export function subscriptions(
   open: () => McpHttpHandler,
   limits: SubscriptionLimits,
-  { principalOf, onRefused, onLimited }: SubscriptionHooks,
+  { principalOf, narrow, watched, onRefused, onOpened, onLimited }: SubscriptionHooks,
 ) {
   const { maxSubscriptions, maxSubscriptionsPerPrincipal } = limits
   const { maxSubscriptionMs, maxSubscriptionIdleMs: idleMs } = limits
@@ -55,8 +69,20 @@ export function subscriptions(
     if (onLimited) tell(() => onLimited(req, details))
   }
 
+  async function listeningOf(req: Request): Promise<Listening | undefined> {
+    const [call] = callsOf(req)
+    const { auth } = req as { auth?: AuthInfo }
+    if (!narrow || !call || listenedUris(call.params).length === 0) return undefined
+    const listening = await narrow(call, auth)
+    if ('refused' in listening)
+      onRefused(new Error(`subscriptions/listen refused: ${listening.refused}`))
+    return listening
+  }
+
   return {
     async serve(req: Request, res: Response): Promise<void> {
+      const listening = await listeningOf(req)
+      if (listening && 'refused' in listening) return refuseListening(req, res, listening)
       const lifeMs = Math.min(maxSubscriptionMs, leftOf(req))
       if (!(lifeMs > 0)) {
         onRefused(new Error('subscriptions/listen refused: the token has expired'))
@@ -66,12 +92,16 @@ export function subscriptions(
       if ((counts.get(key) ?? 0) >= maxSubscriptionsPerPrincipal)
         return refuse(req, res, 'principal')
       if (streams.size >= maxSubscriptions) return refuse(req, res, 'process')
-      const opened = stream(open(), { lifeMs, idleMs })
+      const opened = stream(open(), { lifeMs, idleMs }, () => {
+        if (onOpened) tell(() => onOpened(req))
+      })
+      const release = watched?.add(listening?.uris ?? [])
       streams.add(opened)
       count(key, 1)
       try {
-        await opened.serve(req, res)
+        await opened.serve(req, res, bodyOf(req, listening?.uris))
       } finally {
+        release?.()
         streams.delete(opened)
         count(key, -1)
       }
@@ -85,6 +115,14 @@ export function subscriptions(
       return { streams: streams.size, callers: counts.size }
     },
   }
+}
+
+/** The request with the resources that are left of it. */
+function bodyOf(req: Request, uris: readonly string[] | undefined): unknown {
+  if (!uris) return req.body
+  const { params, ...message } = req.body
+  const notifications = { ...params.notifications, resourceSubscriptions: uris }
+  return { ...message, params: { ...params, notifications } }
 }
 
 /** Who only watches must not decide how a request ends, neither at once nor later. */

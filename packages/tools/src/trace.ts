@@ -4,15 +4,21 @@ import {
   ProtocolErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server'
-import { type Answer, correlationIdOf, type ToolOutcome } from './call.js'
-import type { ListTools } from './list.js'
+import type { Definition } from './definitions.js'
+import { type Answer, correlationIdOf, type RequestMethod, type ToolOutcome } from './events.js'
 import type { Logger } from './types.js'
 
-/** A request as a span tells of it. All but `method`, `tool` and `transport` was chosen by the caller. */
+type ListMethod = 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
+
+/** A request as a span tells of it. `id`, `meta` and `protocolVersion` were chosen by the caller. */
 export interface TracedCall {
-  method: 'tools/call' | 'tools/list'
-  /** The name of a registered tool; undefined for any other, and for `tools/list`. */
+  method: RequestMethod | ListMethod
+  /** The name of a registered tool; undefined for any other, and for lists. */
   tool: string | undefined
+  /** The name of a registered prompt, where one is asked for. */
+  prompt?: string
+  /** The name of a registered resource or template, where one is asked for; its URI is the caller's text. */
+  resource?: string
   /** Of JSON-RPC. */
   id: string | number
   /** `params._meta`, where the caller's trace context is (SEP-414). */
@@ -31,7 +37,7 @@ export interface CallEnd {
 }
 
 /**
- * Runs around each `tools/call` and `tools/list`. It must call `run` at once and once; `run` never rejects, and what the
+ * Runs around each request for a tool, a resource or a prompt and each list of them. It must call `run` at once and once; `run` never rejects, and what the
  * hook itself returns or throws changes no answer. `traceCall` of `@mcp-prod/tracing` is one.
  */
 export type TraceCall = (call: TracedCall, run: () => Promise<CallEnd>) => unknown
@@ -61,13 +67,26 @@ export function withinTrace<T>(
 
 export function tracedCall(
   method: TracedCall['method'],
-  tool: string | undefined,
+  definition: Definition | undefined,
   { mcpReq, http }: ServerContext,
 ): TracedCall {
   const named = (mcpReq.envelope as Record<string, string> | undefined)?.[PROTOCOL_VERSION_META_KEY]
   const protocolVersion = named ?? http?.req?.headers.get('mcp-protocol-version') ?? undefined
   const transport = http ? 'http' : 'stdio'
-  return { method, tool, id: mcpReq.id, meta: mcpReq._meta, protocolVersion, transport }
+  return {
+    method,
+    tool: undefined,
+    ...(definition && nameOf(definition)),
+    id: mcpReq.id,
+    meta: mcpReq._meta,
+    protocolVersion,
+    transport,
+  }
+}
+
+function nameOf({ kind, name }: Definition) {
+  if (kind === 'tool') return { tool: name }
+  return kind === 'prompt' ? { prompt: name } : { resource: name }
 }
 
 export function endOfCall(answer: Answer): CallEnd {
@@ -77,11 +96,16 @@ export function endOfCall(answer: Answer): CallEnd {
   return { outcome, code: answer.error.code, ...(correlationId && { correlationId }) }
 }
 
-/** `tools/list` within a trace. */
-export function tracedList(list: ListTools, trace: TraceCall, logger: Logger) {
-  return function listWithinTrace(request: unknown, context: ServerContext) {
-    const call = tracedCall('tools/list', undefined, context)
-    const work = async () => list(request, context)
+/** A list within a trace. */
+export function tracedList<R, C extends { context: ServerContext }>(
+  method: ListMethod,
+  list: (request: R, inbound: C) => object | Promise<object>,
+  trace: TraceCall,
+  logger: Logger,
+) {
+  return function listWithinTrace(request: R, inbound: C): Promise<object> {
+    const call = tracedCall(method, undefined, inbound.context)
+    const work = async () => list(request, inbound)
     return withinTrace(trace, call, work, () => ({ outcome: 'ok' }), logger)
   }
 }

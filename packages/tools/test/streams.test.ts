@@ -21,6 +21,24 @@ async function statuses(url: URL, count: number, caller: Record<string, string>)
   return streams.map(({ status }) => status).sort()
 }
 
+describe('a stream that opens', () => {
+  it('is told once, and none that is refused', async () => {
+    const onOpened = vi.fn((_req: unknown): never => {
+      throw new Error('of whoever watches')
+    })
+    const { url, mcp } = await serveStreams({ maxSubscriptionsPerPrincipal: 1, onOpened })
+    expect((await listen(url, alice)).status).toBe(200)
+    await expect.poll(() => onOpened.mock.calls.length).toBe(1)
+    expect(onOpened.mock.calls[0]?.[0]).toMatchObject({ headers: alice })
+    mcp.notify.toolsChanged()
+    expect((await listen(url, alice)).status).toBe(429)
+    const { body, headers } = listenCall()
+    const confused = { body, headers: { ...headers, 'mcp-method': 'tools/list' } }
+    expect((await listen(url, bob, confused)).status).toBe(400)
+    expect(onOpened).toHaveBeenCalledTimes(1)
+  })
+})
+
 describe('a refusal', () => {
   it('says in numbers what there is, to the client and to onLimited alike', async () => {
     const onLimited = vi.fn((_req: unknown, _layer: string, _details: StreamsDetails) => {})

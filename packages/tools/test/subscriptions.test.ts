@@ -258,7 +258,7 @@ describe('the count goes down when', () => {
       throw new Error('factory')
     }
     const works = createToolServer([noop], info)
-    let factory = works
+    let factory: McpServerFactory = works
     const limits = {
       maxSubscriptions: 50,
       maxSubscriptionsPerPrincipal: 1,

@@ -52,7 +52,8 @@ export async function serve(
   const events: ToolCallEvent[] = []
   const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
   const onCall = (event: ToolCallEvent) => events.push(event)
-  const mcp = toolHandler(createToolServer(tools, { ...info, logger, onCall, ...options }), handler)
+  const toolServer = createToolServer(tools, { ...info, logger, onCall, ...options })
+  const mcp = toolHandler(toolServer, handler)
   const app = express()
   app.set('trust proxy', setting.trustProxy ?? false)
   app.use(parse)
@@ -73,7 +74,7 @@ export async function serve(
     server.closeAllConnections()
     server.close()
   })
-  return { url, events, logger, mcp }
+  return { toolServer, url, events, logger, mcp }
 }
 
 export async function connect(

@@ -27,7 +27,9 @@ export function callSpans(tracer: Tracer): Tracing['traceCall'] {
     const carrier = carrierOf(call.meta)
     const parent = continued(active, carrier)
     const links = carrier?.traceparent ? linksTo(http?.span ?? trace.getSpan(active)) : []
-    const name = call.tool === undefined ? call.method : `${call.method} ${call.tool}`
+    // The name of a resource, as its URI is the caller's text; each of them would be a name of its own.
+    const target = call.tool ?? call.prompt ?? call.resource
+    const name = target === undefined ? call.method : `${call.method} ${target}`
     const span = tracer.startSpan(name, { kind: SpanKind.SERVER, links }, parent)
     if (span.isRecording()) span.setAttributes(attributesOf(call, http))
     const running = context.with(trace.setSpan(parent, span), run)
@@ -41,7 +43,7 @@ function linksTo(span: Span | undefined): Link[] {
 }
 
 function attributesOf(call: TracedCall, http: HttpContext | undefined): Attributes {
-  const { method, tool, id, protocolVersion, transport } = call
+  const { method, tool, prompt, resource, id, protocolVersion, transport } = call
   const version = PROTOCOL_VERSION.test(protocolVersion ?? '') ? protocolVersion : undefined
   return {
     'mcp.method.name': method,
@@ -49,6 +51,8 @@ function attributesOf(call: TracedCall, http: HttpContext | undefined): Attribut
     'network.transport': transport === 'stdio' ? 'pipe' : 'tcp',
     ...(method === 'tools/call' && { 'gen_ai.operation.name': 'execute_tool' }),
     ...(tool !== undefined && { 'gen_ai.tool.name': tool }),
+    ...(prompt !== undefined && { 'gen_ai.prompt.name': prompt }),
+    ...(resource !== undefined && { 'mcp_prod.resource.name': resource }),
     ...(version && { 'mcp.protocol.version': version }),
     ...(http?.clientAddress && { 'client.address': http.clientAddress }),
   }

@@ -8,11 +8,15 @@ export interface Logger {
   error(message: string, fields?: Record<string, unknown>): unknown
 }
 
-/** What `@mcp-prod/tools` tells of a request. All but `method`, `tool` and `transport` was chosen by the caller. */
+/** What `@mcp-prod/tools` tells of a request. `id`, `meta` and `protocolVersion` were chosen by the caller. */
 export interface TracedCall {
   method: string
   /** The name of a registered tool, or undefined. */
   tool: string | undefined
+  /** The name of a registered prompt, where one is asked for. */
+  prompt?: string | undefined
+  /** The name of a registered resource or template, where one is asked for. */
+  resource?: string | undefined
   /** Of JSON-RPC. */
   id: string | number
   /** `params._meta`. */
@@ -67,7 +71,7 @@ export interface SpanStats {
 export interface Tracing {
   /** The HTTP span of each request. Mount it first, so that what is logged and measured behind it can name the trace. */
   middleware: RequestHandler
-  /** The span of a `tools/call` or `tools/list`: for `trace` of `createToolServer`. */
+  /** The span of a request for a tool, a prompt or a resource, or of a list of them: for `trace` of `createToolServer`. */
   traceCall(call: TracedCall, run: () => Promise<CallEnd>): unknown
   /** The span of an outgoing HTTP request, whose headers then name it: for `trace` of `httpClient`. */
   traceClient(

@@ -45,6 +45,28 @@ describe('the span of a call', () => {
     expect(active).toEqual([TRACE_ID, '7'])
   })
 
+  it.each([
+    ['prompts/get', { prompt: 'greet' }, 'gen_ai.prompt.name', 'greet'],
+    ['completion/complete', { prompt: 'greet' }, 'gen_ai.prompt.name', 'greet'],
+    ['resources/read', { resource: 'readme' }, 'mcp_prod.resource.name', 'readme'],
+    ['resources/subscribe', { resource: 'page' }, 'mcp_prod.resource.name', 'page'],
+  ])('names what a %s is for', async (method, asked, key, name) => {
+    const collector = await sink()
+    const { tracing } = tracingTo(collector.url)
+    await tracing.traceCall(callOf({ method, tool: undefined, ...asked }), ok)
+    const [span] = await collector.until(1)
+    expect(span).toMatchObject({ name: `${method} ${name}`, kind: KIND.server, status: 0 })
+    // Nothing runs a tool here.
+    expect(span?.attributes).toEqual({
+      'mcp.method.name': method,
+      [key]: name,
+      'jsonrpc.request.id': '7',
+      'mcp.protocol.version': '2026-07-28',
+      'network.transport': 'tcp',
+      'mcp_prod.outcome': 'ok',
+    })
+  })
+
   it('has the baggage of where its parent is from, and no other', async () => {
     const collector = await sink()
     const { tracing } = tracingTo(collector.url)
@@ -94,6 +116,7 @@ describe('the span of a call', () => {
     [{ outcome: 'overloaded' }, 'overloaded', 2, undefined],
     [{ outcome: 'cancelled' }, 'cancelled', 0, undefined],
     [{ outcome: 'denied', code: 403 }, '403', 2, '403'],
+    [{ outcome: 'not_found', code: -32002 }, '-32002', 2, '-32002'],
     [{ outcome: 'unknown_tool', code: -32602 }, '-32602', 2, '-32602'],
     [{ outcome: 'error', code: -32603, correlationId: 'c-1' }, '-32603', 2, '-32603'],
   ])('ends as the call does: %j', async (ended, type, status, code) => {

@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { httpClient, requestDeadline } from '@mcp-prod/resilience'
 import { jsonBody } from '@mcp-prod/rpc'
-import { createToolServer, defineTool, toolHandler } from '@mcp-prod/tools'
+import {
+  createToolServer,
+  definePrompt,
+  defineResourceTemplate,
+  defineTool,
+  toolHandler,
+} from '@mcp-prod/tools'
 import express from 'express'
 import { z } from 'zod'
 import { startTracing } from '../src/index.js'
@@ -57,8 +63,27 @@ const order = defineTool({
   },
 })
 
+const greet = definePrompt({
+  name: 'greet',
+  input: z.object({ who: z.string() }),
+  complete: { who: () => ['Alice'] },
+  run: ({ who }) => `Hello ${who}`,
+})
+
+const shelf = defineResourceTemplate({
+  name: 'shelf',
+  uriTemplate: 'stock://shelves/{shelf}',
+  run: () => 'three',
+})
+
 const mcp = toolHandler(
-  createToolServer([stock, order], { name: 'child', version: '1.0.0', trace: tracing.traceCall }),
+  createToolServer([stock, order], {
+    name: 'child',
+    version: '1.0.0',
+    prompts: [greet],
+    resources: [shelf],
+    trace: tracing.traceCall,
+  }),
 )
 const app = express()
 app.use(tracing.middleware)

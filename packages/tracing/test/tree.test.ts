@@ -91,6 +91,29 @@ async function callBatch(url: URL) {
   await response.text()
 }
 
+/** One after another, each with a trace of its own; what callers write holds a secret. */
+const CONTEXT = [
+  ['prompts/get', { name: 'greet', arguments: { who: 'hunter2' } }, 'greet'],
+  ['prompts/get', { name: 'hunter2' }, undefined],
+  ['resources/read', { uri: 'stock://shelves/hunter2' }, 'shelf'],
+  ['resources/read', { uri: 'file:///hunter2' }, undefined],
+  [
+    'completion/complete',
+    { ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'who', value: 'hunter2' } },
+    'greet',
+  ],
+  ['prompts/list', {}, undefined],
+] as const
+const traceOf = (i: number) => `${'c'.repeat(31)}${i}`
+
+async function askContext(url: URL) {
+  for (const [i, [method, params]] of CONTEXT.entries()) {
+    const _meta = { traceparent: traceparentOf(traceOf(i)) }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: i, method, params: { ...params, _meta } })
+    await (await fetch(url, { method: 'POST', headers: requestHeaders, body })).text()
+  }
+}
+
 let spans: SunkSpan[] = []
 let sent = ''
 
@@ -102,6 +125,7 @@ beforeAll(async () => {
   const url = new URL('mcp', a.url)
   for (const client of clients) await callBy(client, url)
   await callBatch(url)
+  await askContext(url)
   expect(await Promise.all([a.stop(), b.stop()])).toEqual([0, 0])
   spans = collector.spans
   sent = collector.bodies.join()
@@ -196,4 +220,27 @@ describe('a batch', () => {
     expect(sent).not.toContain('evil-')
     expect(sent).not.toContain('hunter2')
   })
+})
+
+describe('prompts and resources', () => {
+  it.each(CONTEXT.map((asked, i) => [i, ...asked] as const))(
+    'have a span each, %i: %s',
+    (i, method, _params, name) => {
+      const span = only(find('a', name ? `${method} ${name}` : method, traceOf(i)))
+      expect(span.parentSpanId).toBe(SPAN_ID)
+      expect(span.links).toHaveLength(1)
+      expect(span.attributes).toMatchObject({
+        'mcp.method.name': method,
+        'jsonrpc.request.id': `${i}`,
+      })
+      expect(span.attributes).not.toHaveProperty('mcp.resource.uri')
+      expect(span.attributes).not.toHaveProperty('gen_ai.operation.name')
+      const named =
+        span.attributes['gen_ai.prompt.name'] ?? span.attributes['mcp_prod.resource.name']
+      expect(named).toBe(name)
+      const isMissing = name === undefined && method !== 'prompts/list'
+      expect(span.attributes['mcp_prod.outcome']).toBe(isMissing ? 'not_found' : 'ok')
+      expect(span.status).toBe(isMissing ? 2 : 0)
+    },
+  )
 })

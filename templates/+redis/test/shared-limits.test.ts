@@ -1,4 +1,6 @@
+import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
+import { name } from '../src/identity.js'
 import { redisServer } from './support/redis-server.js'
 import { runningApp } from './support/running-app.js'
 
@@ -36,6 +38,12 @@ describe.skipIf(!redis)('two replicas', () => {
     expect(first).toBeGreaterThan(30)
     // What has come back meanwhile, and nothing of its own.
     expect(await allowedBy(other)).toBeLessThan(5)
+    const client = new Redis(REDIS_URL ?? '')
+    const keys = await client.keys('mcp:*')
+    client.disconnect()
+    expect(keys).toContain(`mcp:${name}:events`)
+    // Those of another server in the same Redis are not these.
+    expect(keys.filter((key) => !key.startsWith(`mcp:${name}:`))).toEqual([])
     const local = await allowedBy(alone)
     expect(local).toBeGreaterThan(15)
     expect(local).toBeLessThan(30)

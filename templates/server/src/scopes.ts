@@ -1,5 +1,5 @@
 import { scopeHierarchy } from '@mcp-prod/auth'
-import { tools } from './tools/index.js'
+import { everything } from './definitions.js'
 
 /** What every request needs, whatever it calls. */
 export const endpointScopes: readonly string[] = []
@@ -8,7 +8,9 @@ export const endpointScopes: readonly string[] = []
 const implied: Readonly<Record<string, readonly string[]>> = {}
 
 /** Every scope that is of use here, and no other: what clients are told to ask for. */
-export const scopes = [...new Set([...endpointScopes, ...tools.flatMap((tool) => tool.scopes)])]
+export const scopes = [
+  ...new Set([...endpointScopes, ...everything.flatMap(({ scopes }) => scopes)]),
+]
 
 /** What a token's scopes amount to. */
 export const hierarchy = scopeHierarchy(scopes, implied)

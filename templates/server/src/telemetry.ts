@@ -1,11 +1,12 @@
 import { type Audit, createAudit, createLogger, type Logger, openAudit } from '@mcp-prod/logging'
 import { createMetrics, type Metrics } from '@mcp-prod/metrics'
 import { sampledTraceFields, type Tracing, traceFields } from '@mcp-prod/tracing' // +tracing
+import { workerLink } from '@mcp-prod/workers'
 import type { Config } from './config.js'
+import { definitions } from './definitions.js'
 import { orFault } from './faults.js'
 import { name, version } from './identity.js'
 import { dependencies } from './services.js'
-import { tools } from './tools/index.js'
 import { createTracing } from './tracing.js' // +tracing
 
 /** What the process tells of itself. */
@@ -17,12 +18,22 @@ export interface Telemetry {
   tracing: Tracing // +tracing
 }
 
+const worker = workerLink()?.id
+
+/** What each line says of itself: which worker wrote it, where there are several. */
+function ownFields() {
+  return {
+    ...(worker !== undefined && { worker }),
+    ...traceFields(), // +tracing
+  }
+}
+
 /** @throws ConfigError when the audit's file cannot be opened. */
 export function createTelemetry(config: Config): Telemetry {
   const about = {
     service: name,
     version,
-    contextFields: traceFields, // +tracing
+    contextFields: ownFields,
   }
   const logger = createLogger({ level: config.LOG_LEVEL, ...about })
   const onError = (error: Error) => logger.error('the audit cannot be written', { error })
@@ -35,7 +46,8 @@ export function createTelemetry(config: Config): Telemetry {
   const metrics = createMetrics({
     name,
     version,
-    tools: tools.map((tool) => tool.name),
+    tools: definitions.tools.map((tool) => tool.name),
+    names: definitions.labels,
     dependencies,
     exemplarOf: sampledTraceFields, // +tracing
   })

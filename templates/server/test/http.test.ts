@@ -42,6 +42,47 @@ describe.each(clients)('with %s', (_, open) => {
     await client.close()
   })
 
+  it('lists, completes and reads resources', async () => {
+    const client = await open(app.url, app.token)
+    const { resources } = await client.listResources()
+    expect(resources.map(({ uri }) => uri)).toContain('sample://dice')
+    const { resourceTemplates } = await client.listResourceTemplates()
+    expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toContain('sample://{name}')
+    const { completion } = await client.complete({
+      ref: { type: 'ref/resource', uri: 'sample://{name}' },
+      argument: { name: 'name', value: 'pr' },
+    })
+    expect(completion.values).toEqual(['primes'])
+    const { contents } = await client.readResource({ uri: 'sample://primes' })
+    expect(JSON.stringify(contents)).toContain('[2,3,5,7,11')
+    await expect(client.readResource({ uri: 'sample://none' })).rejects.toThrow('not found')
+    await client.close()
+  })
+
+  it('lists, completes and gives prompts', async () => {
+    const client = await open(app.url, app.token)
+    const { prompts } = await client.listPrompts()
+    expect(prompts.map(({ name }) => name)).toContain('describe_sample')
+    const { completion } = await client.complete({
+      ref: { type: 'ref/prompt', name: 'describe_sample' },
+      argument: { name: 'sample', value: 'd' },
+    })
+    expect(completion.values).toEqual(['dice'])
+    const { messages } = await client.getPrompt({
+      name: 'describe_sample',
+      arguments: { sample: 'dice' },
+    })
+    expect(JSON.stringify(messages)).toContain('sample://dice')
+    await client.close()
+  })
+
+  it('asks for the scopes of a prompt as for those of a tool', async () => {
+    const client = await open(app.url, app.bareToken)
+    const prompt = client.getPrompt({ name: 'describe_sample', arguments: { sample: 'dice' } })
+    await expect(prompt).rejects.toThrow(/scope/i)
+    await client.close()
+  })
+
   it('says which argument is wrong', async () => {
     const client = await open(app.url, app.token)
     const result = await client.callTool({
@@ -86,7 +127,11 @@ it('counts calls and logs who made them, without the token', async () => {
   expect(await app.metrics()).toMatch(
     /mcp_tool_calls_total\{tool="summarize_numbers",outcome="ok"\} [1-9]/,
   )
+  expect(await app.metrics()).toMatch(
+    /mcp_operations_total\{method="resources\/read",name="resource:sample",outcome="ok"\} [1-9]/,
+  )
   const logs = await app.logs()
+  expect(logs).toMatch(/"log":"audit".*"method":"resources\/read".*"target":"sample:\/\/primes"/)
   expect(logs).toContain(`"principal":"${app.access.principal}"`)
   expect(logs).not.toContain(app.token)
 })

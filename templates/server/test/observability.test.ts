@@ -108,6 +108,18 @@ describe('a call that fails', () => {
     const denied = (await lines()).filter(({ decision }) => decision === 'denied')
     expect(denied).toMatchObject([{ tool: 'summarize_numbers', reason: 'scope', calls: 50 }])
   })
+
+  it('for want of a scope says what it was about', async () => {
+    const refused = async (method: string, params: object) => {
+      await post({ jsonrpc: '2.0', id: 1, method, params }, app.bareToken)
+      return (await lines()).filter(({ decision }) => decision === 'denied').at(-1)
+    }
+    const name = 'describe_sample'
+    const argument = { name: 'sample', value: '' }
+    const ref = { type: 'ref/prompt', name }
+    expect(await refused('prompts/get', { name })).toMatchObject({ target: name })
+    expect(await refused('completion/complete', { ref, argument })).toMatchObject({ target: name })
+  })
 })
 
 describe('the metrics', () => {

@@ -23,6 +23,7 @@ export async function writeProject(
       devKeyHash: hashApiKey(secrets.key),
       devClientSecret: secrets.clientSecret,
       devPassword: 'made-anew-each-time',
+      devStateKey: 'made-anew-each-time-and-32-bytes-long',
     },
   })
   for (const [path, { content }] of files) {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Outcome } from '../faults/call.js'
 
 /** Makes one call after the other, with a pause between them, until `stop`; says how many were answered. */
-export function load(calls: readonly (() => Promise<Outcome>)[], pauseMs: number) {
+export function load(calls: readonly (() => Promise<unknown>)[], pauseMs: number) {
   let over = false
   let answered = 0
   const loop = (async () => {

@@ -19,6 +19,7 @@ export async function monitoringOf(selection: Selection): Promise<Texts> {
       devKeyHash: '0'.repeat(64),
       devClientSecret: 'made-anew',
       devPassword: 'made-anew',
+      devStateKey: 'made-anew-each-time-and-32-bytes-long',
     },
   })
   const wanted = /^(deploy\/.*|RUNBOOK\.md|compose\.yaml)$/

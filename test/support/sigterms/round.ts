@@ -41,6 +41,8 @@ const ENV = {
 
 /** What may be left when all is closed: stdout and stderr, and a look at a settings file that was just under way. */
 const MAY_STAY = ['PipeWrap', 'TTYWrap', 'FSReqPromise']
+/** Besides, before it listens: a module that was just being read. */
+const MAY_STAY_AT_START = [...MAY_STAY, 'CloseReq']
 /** The log and the audit each wait some milliseconds between two writes, or something for the end of this turn. */
 const LOGS = 2
 
@@ -129,7 +131,9 @@ async function faultsOf(
   const end = server.lines.findLast(({ message }) => message === 'shutdown: end')
   if (inOrder && !end) faults.push('it did not say that it ended')
   const { Timeout = 0, Immediate = 0, ...active } = (end?.active ?? {}) as Record<string, number>
-  const left = Object.keys(active).filter((kind) => !MAY_STAY.includes(kind))
+  const hasListened = server.lines.some(({ message }) => message === 'listening')
+  const mayStay = hasListened ? MAY_STAY : MAY_STAY_AT_START
+  const left = Object.keys(active).filter((kind) => !mayStay.includes(kind))
   if (Timeout + Immediate > LOGS) left.push('Timeout')
   if (left.length > 0) faults.push(`left open: ${JSON.stringify(end?.active)}`)
   if (Number(end?.tookMs ?? 0) > DEADLINE_MS) faults.push(`took ${end?.tookMs} ms to end`)

@@ -25,8 +25,8 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
   const { telemetry, metrics, logs } = keptTelemetry()
   const { services, close } = createServices(config, telemetry)
   const shutdown = createShutdown({ logger: telemetry.logger })
-  const { app, auth, limits, mcp } = createApp({ config, telemetry, services, shutdown })
-  const server = createServer(app)
+  const mcp = createApp({ config, telemetry, services, shutdown })
+  const server = createServer(mcp.app)
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -34,12 +34,12 @@ export async function runningApp(env: NodeJS.ProcessEnv = {}) {
     access,
     token: access.token,
     bareToken: access.bareToken,
-    auth,
+    auth: mcp.auth,
     metrics,
     logs,
     async close() {
-      await mcp.close()
-      limits.close()
+      await mcp.endStreams()
+      mcp.close()
       access.close()
       server.closeAllConnections()
       server.close()

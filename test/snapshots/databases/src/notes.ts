@@ -21,6 +21,11 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return 1`
 
+/** Only what was agreed to: another call may have written it anew meanwhile. */
+const FORGET = `
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+return redis.call('HDEL', KEYS[1], ARGV[1])`
+
 /** Each caller's own notes, forgotten a week after the last one was written. */
 export const notes = {
   /** @returns false when the caller has as many notes as one may have. */
@@ -32,6 +37,23 @@ export const notes = {
   async read(redis: Redis, owner: Principal | undefined, name: string) {
     return redis.use((client) => client.hget(keyOf(owner), name))
   },
+  async names(redis: Redis, owner: Principal | undefined) {
+    return redis.use((client) => client.hkeys(keyOf(owner)))
+  },
+  /** @returns false when it is not this text any more. */
+  async forget(redis: Redis, owner: Principal | undefined, name: string, text: string) {
+    const words = [keyOf(owner), name, text]
+    return (await redis.use((client) => client.eval(FORGET, 1, ...words))) === 1
+  },
+}
+
+/** Stands for a caller in the URIs of its notes, which others may see and cannot read. */
+export function ownerOf(owner: Principal | undefined): string {
+  return keyOf(owner).slice('notes:'.length, 'notes:'.length + 16)
+}
+
+export function noteUri(owner: Principal | undefined, name: string): string {
+  return `note://${ownerOf(owner)}/${name}`
 }
 
 /** Whatever a caller is called, the key is a hash: no name reaches into another one's notes. */

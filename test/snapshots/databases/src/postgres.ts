@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { duration, integer, secret, url } from '@mcp-prod/config'
+import { workerLink } from '@mcp-prod/workers'
 import pg from 'pg'
 import type { SharedConfig } from './config.js'
 import { name } from './identity.js'
@@ -22,7 +23,8 @@ const CLOSE_MS = 2_000
 /** A bounded pool of connections to PostgreSQL, and one more for probes and for ending what nobody waits for. */
 export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
   const { logger, metrics } = parts
-  const max = config.DATABASE_POOL_MAX
+  // Of a replica: its workers share them, rounded up.
+  const max = Math.ceil(config.DATABASE_POOL_MAX / (workerLink()?.count ?? 1))
   const open = new Set<pg.PoolClient>()
   const pool = opened(max, config.DATABASE_ACQUIRE_TIMEOUT, config.DATABASE_STATEMENT_TIMEOUT)
   const control = opened(1, CHECK_MS, CHECK_MS)

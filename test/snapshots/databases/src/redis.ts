@@ -10,6 +10,9 @@ export const redisSettings = {
   REDIS_COMMAND_TIMEOUT: duration({ min: '10ms', max: '1m', default: '1s' }),
 }
 
+/** What this server's keys for limits and events begin with: another server may have its own in the same Redis. */
+export const keyPrefix = `mcp:${name.replace(/[^\w./-]/g, '').slice(0, 50)}:`
+
 export type RedisConfig = Pick<SharedConfig, keyof typeof redisSettings>
 export type Redis = RedisConnection
 export type UseRedis = Redis['use']

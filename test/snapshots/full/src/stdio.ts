@@ -2,11 +2,13 @@ import { Console } from 'node:console'
 import { createLogger } from '@mcp-prod/logging'
 import { handleProcessErrors } from '@mcp-prod/recovery'
 import { withDeadline } from '@mcp-prod/resilience'
-import { createToolServer } from '@mcp-prod/tools'
-import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { loadDevelopmentEnv, readSharedConfig } from './config.js'
 import { orExit } from './faults.js'
 import { name, version } from './identity.js'
+import { prompts } from './prompts/index.js'
+import { createToolServer } from './protocol.js'
+import { resources } from './resources/index.js'
+import { serveStdio } from './serve-stdio.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
 
@@ -30,6 +32,8 @@ const connection = serveStdio(
   createToolServer(tools, {
     name,
     version,
+    resources,
+    prompts,
     services,
     logger,
     signal: stopping.signal,

@@ -6,6 +6,7 @@ import {
   ConfigError,
   choice,
   duration,
+  type Fault,
   flag,
   integer,
   loadConfig,
@@ -17,6 +18,7 @@ import {
 import { requireToken } from '@mcp-prod/profiling'
 import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
 import { introspectionSettings } from './introspection.js'
+import { workerCount } from './machine.js'
 import { resourceSettings } from './resource.js'
 
 /** What every way of running the server reads. */
@@ -30,7 +32,8 @@ export const settings = {
   HOST: text({ default: '127.0.0.1' }),
   PORT: port({ default: 8080 }),
   ADMIN_HOST: text({ default: '127.0.0.1' }),
-  ADMIN_PORT: port({ default: 8081 }),
+  ADMIN_PORT: parsed(adminPort, { default: '8081' }),
+  WORKERS: parsed(workerCount, { default: '1' }),
 
   ...resourceSettings,
   ...introspectionSettings,
@@ -51,6 +54,9 @@ export const settings = {
   ALLOWED_HOSTS: parsed(hosts, { default: 'localhost,127.0.0.1,[::1]' }),
   ALLOWED_ORIGINS: parsed(origins, { default: '' }),
   TRUST_PROXY: parsed(trustProxy, { default: '0' }),
+
+  // Signs what a client keeps between two rounds of a call that asks back; replicas need the same.
+  REQUEST_STATE_KEYS: secret(parsed(stateKeys, { optional: true })),
 
   MAX_BODY: byteSize({ min: '1KiB', default: '4MiB' }),
   IP_LIMIT_PER_MINUTE: integer({ min: 1, default: 600 }),
@@ -109,9 +115,26 @@ function pem(text: string): string {
   return text
 }
 
+/** `none`: the platform has one port, and probes are on it. */
+function adminPort(text: string): number | 'none' {
+  if (text === 'none') return text
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new Error('it is neither a port from 0 to 65535 nor none')
+}
+
 function adminToken(text: string): string {
   requireToken(text)
   return text
+}
+
+/** One a line or between commas, the newest first. */
+function stateKeys(text: string): string[] {
+  const keys = text.split(/[\n,]/).map((key) => key.trim())
+  const given = keys.filter((key) => key !== '')
+  if (given.length === 0) throw new Error('it holds no key')
+  if (given.some((key) => Buffer.byteLength(key) < 32))
+    throw new Error('each key must have 32 bytes or more')
+  return given
 }
 
 function auditTarget(text: string): string {
@@ -138,7 +161,7 @@ function certificates(text: string): string {
 function checkTogether(config: Partial<Record<keyof typeof settings, unknown>>): void {
   const needs = { TLS_CERT: 'TLS_KEY', TLS_KEY: 'TLS_CERT', TLS_CLIENT_CA: 'TLS_CERT' } as const
   const both = { TLS_CLIENT_CA: 'TLS_CLIENTS', TLS_CLIENTS: 'TLS_CLIENT_CA' } as const
-  const faults = [...Object.entries(needs), ...Object.entries(both)]
+  const faults: Fault[] = [...Object.entries(needs), ...Object.entries(both)]
     .filter(([name, other]) => config[name as keyof typeof needs] && !config[other])
     .map(([name, other]) => ({
       name: other,
@@ -148,6 +171,13 @@ function checkTogether(config: Partial<Record<keyof typeof settings, unknown>>):
   const { TLS_CERT: cert, TLS_KEY: key } = config
   const mismatch = cert && key ? mismatchOf(String(cert), String(key)) : undefined
   if (mismatch) faults.push(mismatch)
+  if (config.ADMIN_PORT === 'none' && Number(config.WORKERS) > 1) {
+    faults.push({
+      name: 'WORKERS',
+      problem: `is ${config.WORKERS} here, but ADMIN_PORT is none`,
+      remedy: 'set WORKERS to 1 and run more replicas, or give ADMIN_PORT a port of its own',
+    })
+  }
   if (faults.length > 0) throw new ConfigError(faults)
 }
 

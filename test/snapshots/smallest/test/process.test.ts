@@ -26,6 +26,41 @@ complete('answers the call in flight after SIGTERM, turns unready and exits with
   expect(await exited).toMatchObject({ code: 0 })
 })
 
+complete(
+  'has its probes on the one port of a platform that gives no other, and shows them nothing',
+  async () => {
+    const token = 'only-for-this-test-0123456789abcdef'
+    const env = { ...enough(), ADMIN_PORT: 'none', ADMIN_TOKEN: token, SHUTDOWN_GRACE: '500ms' }
+    const { child, exited, listening } = serverProcess(env)
+    const { url } = await listening
+    // As a platform asks: by an address, under no name that is allowed.
+    const ask = (path: string, headers = {}) => fetch(new URL(path, url), { headers })
+    for (const path of ['/startup', '/health', '/ready']) {
+      const answer = await ask(path)
+      expect(answer.status, path).toBe(200)
+      expect(await answer.json(), path).not.toHaveProperty('checks')
+    }
+    for (const path of ['/metrics', '/debug/pprof', '/debug/log-level']) {
+      expect((await ask(path)).status, path).toBe(401)
+      expect((await ask(`${path}?token=${token}`)).status, path).toBe(401)
+    }
+    const metrics = await ask('/metrics', { authorization: `Bearer ${token}` })
+    expect(await metrics.text()).toMatch(/^mcp_ready 1$/m)
+
+    child.kill('SIGTERM')
+    await expect.poll(async () => (await ask('/ready')).status).toBe(503)
+    expect(await exited).toMatchObject({ code: 0 })
+  },
+)
+
+complete('shows no metrics on that port to anybody without a token of its own', async () => {
+  const { listening } = serverProcess({ ...enough(), ADMIN_PORT: 'none' })
+  const { url } = await listening
+  for (const path of ['/metrics', '/debug/pprof']) {
+    expect((await fetch(new URL(path, url))).status, path).toBe(404)
+  }
+})
+
 it('refuses to start with a bad configuration, naming every fault', async () => {
   const { exited } = serverProcess({ PORT: 'eighty', SHUTDOWN_GRACE: '5' })
   const { code, output } = await exited

@@ -1,6 +1,7 @@
 import type { Tool } from '@mcp-prod/tools'
 import { countdown } from './countdown.js'
 import { findArticles } from './find-articles.js'
+import { forget } from './forget.js'
 import { recall } from './recall.js'
 import { remember } from './remember.js'
 import { summarizeNumbers } from './summarize-numbers.js'
@@ -9,6 +10,7 @@ import { summarizeNumbers } from './summarize-numbers.js'
 export const tools: readonly Tool[] = [
   countdown,
   findArticles,
+  forget,
   recall,
   remember,
   summarizeNumbers,

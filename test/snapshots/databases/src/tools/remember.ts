@@ -1,6 +1,6 @@
 import { defineTool, ToolError } from '@mcp-prod/tools'
 import { z } from 'zod'
-import { noteName, notes, whileRedisAnswers } from '../notes.js'
+import { noteName, notes, noteUri, whileRedisAnswers } from '../notes.js'
 
 export const remember = defineTool({
   name: 'remember',
@@ -16,11 +16,12 @@ export const remember = defineTool({
   scopes: ['notes:write'],
   weight: 2,
   timeoutMs: 5_000,
-  async run({ name, text }, { services, principal, log }) {
+  async run({ name, text }, { services, principal, log, notify }) {
     const kept = await whileRedisAnswers(log, () =>
       notes.write(services.redis, principal, name, text),
     )
     if (!kept) throw new ToolError('There are too many notes already; replace one of them')
+    notify.resourceUpdated(noteUri(principal, name))
     return { name }
   },
 })

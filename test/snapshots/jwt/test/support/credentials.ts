@@ -38,6 +38,8 @@ export async function credentials(resource = RESOURCE_URL) {
     token: await tokenFor(scopes.join(' ')),
     bareToken: await tokenFor(''),
     principal: 'oauth:dev-machine',
+    // The authorization server for development has one machine.
+    barePrincipal: 'oauth:dev-machine',
     tokenFor,
     revoke: (token: string) => ask('/token/revocation', { token }),
     issuer: server.issuer,

@@ -10,7 +10,14 @@ export async function credentials(_resource?: string) {
     { id: bare.id, hash: bare.hash, principal: 'bob', scopes: [] },
   ]
   const env: NodeJS.ProcessEnv = { API_KEYS: JSON.stringify(keys) }
-  return { env, token: full.key, bareToken: bare.key, principal: 'alice', close: () => {} }
+  return {
+    env,
+    token: full.key,
+    bareToken: bare.key,
+    principal: 'alice',
+    barePrincipal: 'bob',
+    close: () => {},
+  }
 }
 
 /** Settings without which no start is possible, with values that will do. */

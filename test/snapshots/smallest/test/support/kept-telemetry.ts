@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream'
 import { createAudit, createLogger } from '@mcp-prod/logging'
 import { createMetrics } from '@mcp-prod/metrics'
+import { definitions } from '../../src/definitions.js'
 import { dependencies } from '../../src/services.js'
 import type { Telemetry } from '../../src/telemetry.js'
-import { tools } from '../../src/tools/index.js'
 
 /** What the server would tell, kept to be looked at. */
 export function keptTelemetry() {
@@ -13,7 +13,8 @@ export function keptTelemetry() {
   const logger = createLogger({ level: 'debug', stream })
   const audit = createAudit({ stream })
   const metrics = createMetrics({
-    tools: tools.map((tool) => tool.name),
+    tools: definitions.tools.map((tool) => tool.name),
+    names: definitions.labels,
     dependencies,
     runtime: false,
   })

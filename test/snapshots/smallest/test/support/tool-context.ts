@@ -1,14 +1,14 @@
-import type { ToolContext, ToolServices } from '@mcp-prod/tools'
+import type { InputRequired, RunContext, ToolServices } from '@mcp-prod/tools'
 
 const ignore = () => {}
 
-/** What a tool is given, for testing it alone; override what the test is about. */
+/** What a tool, a resource or a prompt is given, for testing it alone; override what the test is about. */
 export function toolContext({
   services,
   ...overrides
-}: Partial<Omit<ToolContext, 'services'>> & {
+}: Partial<Omit<RunContext, 'services'>> & {
   services?: Partial<ToolServices>
-} = {}): ToolContext {
+} = {}): RunContext {
   return {
     signal: new AbortController().signal,
     log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
@@ -16,6 +16,19 @@ export function toolContext({
     // Those that the tool under test needs.
     services: { ...services } as ToolServices,
     progress: async () => {},
+    meta: undefined,
+    clientCapabilities: undefined,
+    notify: {
+      toolsChanged: ignore,
+      promptsChanged: ignore,
+      resourcesChanged: ignore,
+      resourceUpdated: ignore,
+    },
+    clientLog: async () => {},
+    // What is asked, to be looked at in place of an answer.
+    requireInput: async (ask) => ask as InputRequired,
+    inputResponses: undefined,
+    requestState: undefined,
     ...overrides,
   }
 }

@@ -2,9 +2,9 @@ import { PassThrough } from 'node:stream'
 import { createAudit, createLogger } from '@mcp-prod/logging'
 import { createMetrics } from '@mcp-prod/metrics'
 import { startTracing } from '@mcp-prod/tracing'
+import { definitions } from '../../src/definitions.js'
 import { dependencies } from '../../src/services.js'
 import type { Telemetry } from '../../src/telemetry.js'
-import { tools } from '../../src/tools/index.js'
 
 const about = { serviceName: 'test', serviceVersion: '1.0.0' }
 const off = { OTEL_SDK_DISABLED: 'true' }
@@ -17,7 +17,8 @@ export function keptTelemetry() {
   const logger = createLogger({ level: 'debug', stream })
   const audit = createAudit({ stream })
   const metrics = createMetrics({
-    tools: tools.map((tool) => tool.name),
+    tools: definitions.tools.map((tool) => tool.name),
+    names: definitions.labels,
     dependencies,
     runtime: false,
   })

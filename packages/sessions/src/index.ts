@@ -1,0 +1,7 @@
+export type { EventStore, StoredEvent } from './event-store.js'
+export { type MemoryEventStoreOptions, memoryEventStore } from './memory-event-store.js'
+export type { SessionsDetails } from './refuse.js'
+export type { CloseReason, SessionInfo } from './session.js'
+export { isSessionStream, type SessionHandler, sessionHandler } from './session-handler.js'
+export type { SessionHandlerOptions } from './session-options.js'
+export type { SessionsState } from './state.js'

@@ -1,0 +1,100 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type ClientCapabilities,
+  inputRequired,
+  type McpRequestContext,
+  type Server,
+  type ServerContext,
+  type ServerNotifier,
+} from '@modelcontextprotocol/server'
+import type { Abandoned } from './abandoned.js'
+import type { Work } from './attempt.js'
+import { type Budget, withinBudget } from './budget.js'
+import { type Limits, type Outcome, withinLimits } from './deadline.js'
+import { progressOf } from './progress.js'
+import type { RequestStates } from './request-state.js'
+import type { Logger, Principal, RunContext, ToolServices } from './types.js'
+
+/** A request, and the instance of the SDK's server that it came to. */
+export interface Inbound {
+  context: ServerContext
+  server: Pick<Server, 'getClientCapabilities'>
+  era: McpRequestContext['era']
+}
+
+/** What the work of one definition is done with. */
+export interface CallEnvironment {
+  services: ToolServices
+  logger: Logger
+  ignoreScopes: boolean
+  limits: Omit<Limits, 'timeoutMs' | 'request' | 'shuttingDown'> & { isShuttingDown: () => boolean }
+  budget: Budget | undefined
+  states: RequestStates
+  notify: ServerNotifier
+  abandoned: Abandoned
+}
+
+/** Runs work within its time and the request's, and looks after what goes on when that is over. */
+export async function runWithin(
+  work: Work,
+  input: unknown,
+  inbound: Inbound,
+  principal: Principal | undefined,
+  environment: CallEnvironment,
+  started: number,
+): Promise<Outcome<unknown>> {
+  const { limits, budget, abandoned, states } = environment
+  const { context } = inbound
+  const requestState = await states.read(work.subject, context)
+  const run = (controller: AbortController, isOver: () => boolean) =>
+    work.run(input, {
+      // Made when first looked at: a signal costs more than many a tool.
+      get signal() {
+        return controller.signal
+      },
+      principal,
+      requestState,
+      ...runContext(work, inbound, environment, isOver),
+    })
+  const runFor = (timeoutMs: number) =>
+    withinLimits(
+      run,
+      {
+        timeoutMs,
+        request: context.mcpReq.signal,
+        shutdown: limits.shutdown,
+        shuttingDown: limits.isShuttingDown(),
+      },
+      (working) => abandoned.watch(working, started, principal?.id),
+    )
+  const { timeoutMs } = work.definition
+  return budget ? withinBudget(budget, timeoutMs, runFor) : runFor(timeoutMs)
+}
+
+function runContext(
+  { subject, definition }: Work,
+  { context, server }: Inbound,
+  { services, logger, states, notify }: CallEnvironment,
+  isOver: () => boolean,
+): Omit<RunContext, 'signal' | 'principal' | 'requestState'> {
+  const { mcpReq } = context
+  const envelope = mcpReq.envelope as Record<string, ClientCapabilities> | undefined
+  return {
+    log: logger,
+    services,
+    notify,
+    meta: mcpReq._meta,
+    inputResponses: mcpReq.inputResponses,
+    clientCapabilities: envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? server.getClientCapabilities(),
+    progress: progressOf(context, isOver),
+    async clientLog(level, data) {
+      // A client that went away needs no lines.
+      if (!isOver()) await mcpReq.log(level, data, definition.name).catch(() => {})
+    },
+    async requireInput({ inputRequests, state }) {
+      const asked = { ...(inputRequests && { inputRequests }) }
+      if (state === undefined) return inputRequired(asked)
+      return inputRequired({ ...asked, requestState: await states.mint(state, subject, context) })
+    },
+  }
+}

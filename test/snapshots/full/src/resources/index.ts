@@ -1,0 +1,8 @@
+import type { Resource, ResourceTemplate } from '@mcp-prod/tools'
+import { sample } from './sample.js'
+
+/** Every resource and resource template of this server, by the name it exports. */
+export const resources: readonly (Resource | ResourceTemplate)[] = [
+  sample,
+  // `npm run generate resource` adds above this line.
+]

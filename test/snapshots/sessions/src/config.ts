@@ -1,0 +1,203 @@
+import { existsSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+import { parseClientCertificates } from '@mcp-prod/auth'
+import {
+  byteSize,
+  ConfigError,
+  choice,
+  duration,
+  type Fault,
+  flag,
+  integer,
+  loadConfig,
+  parsed,
+  port,
+  secret,
+  text,
+} from '@mcp-prod/config'
+import { requireToken } from '@mcp-prod/profiling'
+import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
+import { keySettings } from './keys.js'
+import { workerCount } from './machine.js'
+import { sessionFaults, sessionSettings } from './session-settings.js'
+
+/** What every way of running the server reads. */
+const shared = {
+  LOG_LEVEL: choice(['error', 'warn', 'info', 'debug'], { default: 'info' }),
+}
+
+/** Every setting: its name in the environment (or NAME_FILE), its type and its default. See .env.example. */
+export const settings = {
+  ...shared,
+  HOST: text({ default: '127.0.0.1' }),
+  PORT: port({ default: 8080 }),
+  ADMIN_HOST: text({ default: '127.0.0.1' }),
+  ADMIN_PORT: parsed(adminPort, { default: '8081' }),
+  WORKERS: parsed(workerCount, { default: '1' }),
+
+  ...keySettings,
+  LIST_ONLY_CALLABLE: flag({ default: false }),
+  // Without it there is neither profiling nor a way to change the log's level but SIGUSR2.
+  ADMIN_TOKEN: secret(parsed(adminToken, { optional: true })),
+
+  ACCESS_LOG_SHARE: parsed(share, { default: '1' }),
+  SLOW_REQUEST: duration({ min: '1ms', max: '1h', default: '2s' }),
+  AUDIT_LOG: parsed(auditTarget, { default: 'stdout' }),
+
+  // TLS ends here only where these are set; usually a proxy in front does it.
+  TLS_CERT: parsed(certificates, { optional: true }),
+  TLS_KEY: secret(parsed(pem, { optional: true })),
+  TLS_CLIENT_CA: parsed(certificates, { optional: true }),
+  TLS_CLIENTS: parsed(parseClientCertificates, { optional: true }),
+
+  ALLOWED_HOSTS: parsed(hosts, { default: 'localhost,127.0.0.1,[::1]' }),
+  ALLOWED_ORIGINS: parsed(origins, { default: '' }),
+  TRUST_PROXY: parsed(trustProxy, { default: '0' }),
+
+  ...sessionSettings,
+  // Signs what a client keeps between two rounds of a call that asks back; replicas need the same.
+  REQUEST_STATE_KEYS: secret(parsed(stateKeys, { optional: true })),
+
+  MAX_BODY: byteSize({ min: '1KiB', default: '4MiB' }),
+  IP_LIMIT_PER_MINUTE: integer({ min: 1, default: 600 }),
+  PRINCIPAL_LIMIT_PER_MINUTE: integer({ min: 1, default: 300 }),
+  MAX_CONCURRENT_CALLS: integer({ min: 1, max: 100_000, default: 256 }),
+  MAX_EVENT_LOOP_DELAY: duration({ min: '50ms', max: '1m', default: '200ms' }),
+
+  REQUEST_TIMEOUT: duration({ min: '1ms', max: '1h', default: '15s' }),
+  STARTUP_TIMEOUT: duration({ max: '1h', default: '60s' }),
+  EVENT_LOOP_KILL: duration({ max: '1h', default: '60s' }),
+  SHUTDOWN_GRACE: duration({ max: '1h', default: '5s' }),
+  SHUTDOWN_DRAIN: duration({ max: '1h', default: '18s' }),
+}
+
+export type Config = ReturnType<typeof readConfig>
+export type SharedConfig = ReturnType<typeof readSharedConfig>
+
+/** @throws ConfigError that lists every fault at once. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env) {
+  const config = loadConfig(settings, { env })
+  checkTogether(config)
+  return config
+}
+
+/** The part that does not need a network, for stdio. @throws ConfigError */
+export function readSharedConfig(env: NodeJS.ProcessEnv = process.env) {
+  return loadConfig(shared, { env })
+}
+
+/** TLS as `createServer` takes it; undefined where a proxy in front ends it. */
+export function tlsOf({ TLS_CERT: cert, TLS_KEY: key, TLS_CLIENT_CA: clientCa }: Config) {
+  return cert !== undefined && key !== undefined ? { cert, key, clientCa } : undefined
+}
+
+/** Reads this project's .env into the environment. In production the platform sets the environment. */
+export function loadDevelopmentEnv(): void {
+  const file = new URL('../.env', import.meta.url)
+  if (process.env.NODE_ENV !== 'production' && existsSync(file)) process.loadEnvFile(file)
+}
+
+// The middleware that will use them says what is wrong with them, here, where every fault is listed.
+function hosts(text: string): string[] {
+  const hosts = items(text)
+  hostGuard({ hosts })
+  return hosts
+}
+
+function origins(text: string): string[] {
+  const origins = items(text)
+  corsAllowlist(origins)
+  return origins
+}
+
+function pem(text: string): string {
+  if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) throw new Error('it is not in PEM format')
+  return text
+}
+
+/** `none`: the platform has one port, and probes are on it. */
+function adminPort(text: string): number | 'none' {
+  if (text === 'none') return text
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new Error('it is neither a port from 0 to 65535 nor none')
+}
+
+function adminToken(text: string): string {
+  requireToken(text)
+  return text
+}
+
+/** One a line or between commas, the newest first. */
+function stateKeys(text: string): string[] {
+  const keys = text.split(/[\n,]/).map((key) => key.trim())
+  const given = keys.filter((key) => key !== '')
+  if (given.length === 0) throw new Error('it holds no key')
+  if (given.some((key) => Buffer.byteLength(key) < 32))
+    throw new Error('each key must have 32 bytes or more')
+  return given
+}
+
+function auditTarget(text: string): string {
+  if (!/^std(?:out|err)$|\//.test(text))
+    throw new Error('it is not stdout, stderr or a path with a /')
+  return text
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new Error('it is no number from 0 to 1')
+  return value
+}
+
+/** Not secret and so shown by --print-config: a key beside the certificate, as HAProxy has it, must not be. */
+function certificates(text: string): string {
+  if (text.includes('PRIVATE KEY'))
+    throw new Error('it holds a private key, which belongs in TLS_KEY')
+  return pem(text)
+}
+
+/** Settings that only make sense with others. */
+function checkTogether(config: Partial<Record<keyof typeof settings, unknown>>): void {
+  const needs = { TLS_CERT: 'TLS_KEY', TLS_KEY: 'TLS_CERT', TLS_CLIENT_CA: 'TLS_CERT' } as const
+  const both = { TLS_CLIENT_CA: 'TLS_CLIENTS', TLS_CLIENTS: 'TLS_CLIENT_CA' } as const
+  const faults: Fault[] = [...Object.entries(needs), ...Object.entries(both)]
+    .filter(([name, other]) => config[name as keyof typeof needs] && !config[other])
+    .map(([name, other]) => ({
+      name: other,
+      problem: `is not set, but ${name} is`,
+      remedy: `set ${other} too, or ${other}_FILE to the path of a file that holds it`,
+    }))
+  const { TLS_CERT: cert, TLS_KEY: key } = config
+  const mismatch = cert && key ? mismatchOf(String(cert), String(key)) : undefined
+  if (mismatch) faults.push(mismatch)
+  if (config.ADMIN_PORT === 'none' && Number(config.WORKERS) > 1) {
+    faults.push({
+      name: 'WORKERS',
+      problem: `is ${config.WORKERS} here, but ADMIN_PORT is none`,
+      remedy: 'set WORKERS to 1 and run more replicas, or give ADMIN_PORT a port of its own',
+    })
+  }
+  faults.push(...sessionFaults(config))
+  if (faults.length > 0) throw new ConfigError(faults)
+}
+
+function mismatchOf(cert: string, key: string) {
+  try {
+    createSecureContext({ cert, key })
+    return undefined
+  } catch (error) {
+    return {
+      name: 'TLS_KEY' as const,
+      problem: `does not fit TLS_CERT (${(error as Error).message})`,
+      remedy: 'give the key that the certificate was made for, and the whole chain in TLS_CERT',
+    }
+  }
+}
+
+function items(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
