@@ -1,5 +1,8 @@
-import covertable from 'covertable'
+import { createRequire } from 'node:module'
 import { choices, type Selection, switches } from '../../../generators/dist/features.js'
+
+// Required, since its default export is one thing to Node and another to Vitest.
+const { make } = createRequire(import.meta.url)('covertable') as typeof import('covertable')
 
 /** Every option of the command with its values. */
 const factors: Record<string, readonly (string | boolean)[]> = {
@@ -12,7 +15,7 @@ export function pairwise(): Selection[] {
   const lists = Object.fromEntries(
     Object.entries(factors).map(([name, values]) => [name, [...values]]),
   )
-  return (covertable.make(lists) as Selection[]).map(inOrder)
+  return (make(lists) as Selection[]).map(inOrder)
 }
 
 /** Every server that there is: thousands. */
