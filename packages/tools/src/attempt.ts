@@ -36,7 +36,7 @@ export interface Work {
   notFound?: () => Answer
 }
 
-/** Runs one piece of work: scopes, input, state, deadline, result, masking. Never rejects. */
+/** Runs one piece of work: scopes, state, deadline, input, result, masking. Never rejects. */
 export async function attempt(
   work: Work,
   inbound: Inbound,
@@ -55,11 +55,8 @@ export async function attempt(
     return work.refuse('overloaded', text, 503)
   }
   try {
-    const checked = await work.validate()
-    if ('refused' in checked) return checked.refused
-    const outcome = await runWithin(work, checked.input, inbound, principal, environment, started)
-    if (outcome.ended) return endedEarly(work, outcome.ended, outcome.timeoutMs)
-    return await work.toResult(outcome.value)
+    const outcome = await runWithin(work, inbound, principal, environment, started)
+    return outcome.ended ? endedEarly(work, outcome.ended, outcome.timeoutMs) : outcome.value
   } catch (error) {
     return failed(work, error, environment.logger)
   }

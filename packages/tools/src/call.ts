@@ -4,6 +4,7 @@ import type { Tool } from './define.js'
 import type { Answer } from './events.js'
 import { cut, issuesOf } from './issues.js'
 import { errorResult, toResult } from './result.js'
+import { validate as validateBy } from './validate.js'
 
 /** A call of a tool: what is expected to go wrong is said in a result, for the model to read and act on. */
 export function toolWork(tool: Tool, args: unknown): Work {
@@ -14,7 +15,7 @@ export function toolWork(tool: Tool, args: unknown): Work {
     scopes: tool.scopes,
     subject: { method: 'tools/call', name: tool.name, input: args ?? {} },
     async validate() {
-      const input = await tool.input['~standard'].validate(args ?? {})
+      const input = await validateBy(tool.input, args ?? {})
       if (!input.issues) return { input: input.value }
       const text = `Invalid arguments for tool ${tool.name}: ${issuesOf(tool.input, input.issues)}`
       return { refused: refuse('invalid_input', text, ProtocolErrorCode.InvalidParams) }

@@ -25,7 +25,7 @@ export interface CommonDefinition {
   limitPerMinute?: number
   /** Calls of it that may run at once in a process, for whatever caps them. @default no cap of its own */
   maxConcurrent?: number
-  /** Milliseconds until a call is given up and the caller told. @default 30000 */
+  /** Milliseconds until a call is given up and the caller told; what its schemas wait for counts too. @default 30000 */
   timeoutMs?: number
   icons?: Icon[]
 }

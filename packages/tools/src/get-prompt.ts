@@ -10,6 +10,7 @@ import type { Prompt } from './define-prompt.js'
 import type { Answer } from './events.js'
 import { cut, issuesOf } from './issues.js'
 import { refuseByError } from './read.js'
+import { validate as validateBy } from './validate.js'
 
 /** A prompt that is asked for. What is expected to go wrong is a JSON-RPC error. */
 export function promptWork(prompt: Prompt, args: unknown): Work {
@@ -20,7 +21,7 @@ export function promptWork(prompt: Prompt, args: unknown): Work {
     subject: { method: 'prompts/get', name: prompt.name, input: args ?? {} },
     async validate() {
       if (!prompt.input) return { input: {} }
-      const input = await prompt.input['~standard'].validate(args ?? {})
+      const input = await validateBy(prompt.input, args ?? {})
       if (!input.issues) return { input: input.value }
       const text = `Invalid arguments for prompt ${prompt.name}: ${issuesOf(prompt.input, input.issues)}`
       return { refused: refuseByError('invalid_input', text, ProtocolErrorCode.InvalidParams) }

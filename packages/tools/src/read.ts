@@ -11,6 +11,7 @@ import { type Located, MAX_URI_CHARS } from './locate.js'
 import { ResourceNotFoundError } from './not-found.js'
 import type { Inbound } from './run.js'
 import type { RunContext } from './types.js'
+import { validate } from './validate.js'
 
 /** A read of a resource. What is expected to go wrong is a JSON-RPC error: a read has no other way to say it. */
 export function readWork(located: Located, uri: string, { context, era }: Inbound): Work {
@@ -46,7 +47,7 @@ export async function variablesOf(
 ): Promise<{ input: unknown } | { refused: Answer }> {
   if (definition.kind === 'resource') return { input: { uri: definition.uri } }
   if (!definition.variables) return { input: { uri, variables } }
-  const checked = await definition.variables['~standard'].validate({ ...variables })
+  const checked = await validate(definition.variables, { ...variables })
   if (checked.issues) return { refused: unknownResource(uri) }
   return { input: { uri, variables: checked.value } }
 }

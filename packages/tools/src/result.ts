@@ -2,6 +2,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server'
 import { isCallToolResult, isInputRequiredResult } from '@modelcontextprotocol/server'
 import type { Tool } from './define.js'
 import { issuesOf } from './issues.js'
+import { validate } from './validate.js'
 
 /** An answer that says in words what went wrong, for the model to read and act on. */
 export function errorResult(text: string): CallToolResult {
@@ -26,7 +27,7 @@ export async function toResult(tool: Tool, value: unknown): Promise<CallToolResu
     JSON.stringify(value)
     return value
   }
-  const parsed = await tool.output['~standard'].validate(value)
+  const parsed = await validate(tool.output, value)
   if (parsed.issues)
     throw new Error(
       `output of tool "${tool.name}" does not fit its schema: ${issuesOf(tool.output, parsed.issues)}`,

@@ -11,6 +11,7 @@ import type { Abandoned } from './abandoned.js'
 import type { Work } from './attempt.js'
 import { type Budget, withinBudget } from './budget.js'
 import { type Limits, type Outcome, withinLimits } from './deadline.js'
+import type { Answer } from './events.js'
 import { progressOf } from './progress.js'
 import type { RequestStates } from './request-state.js'
 import type { Logger, Principal, RunContext, ToolServices } from './types.js'
@@ -34,20 +35,19 @@ export interface CallEnvironment {
   abandoned: Abandoned
 }
 
-/** Runs work within its time and the request's, and looks after what goes on when that is over. */
+/** Does work within its time and the request's, and looks after what goes on when that is over. */
 export async function runWithin(
   work: Work,
-  input: unknown,
   inbound: Inbound,
   principal: Principal | undefined,
   environment: CallEnvironment,
   started: number,
-): Promise<Outcome<unknown>> {
+): Promise<Outcome<Answer>> {
   const { limits, budget, abandoned, states } = environment
   const { context } = inbound
   const requestState = await states.read(work.subject, context)
   const run = (controller: AbortController, isOver: () => boolean) =>
-    work.run(input, {
+    answerTo(work, isOver, {
       // Made when first looked at: a signal costs more than many a tool.
       get signal() {
         return controller.signal
@@ -69,6 +69,15 @@ export async function runWithin(
     )
   const { timeoutMs } = work.definition
   return budget ? withinBudget(budget, timeoutMs, runFor) : runFor(timeoutMs)
+}
+
+/** A schema may wait too, for a refinement that asks a database: within the same time. */
+async function answerTo(work: Work, isOver: () => boolean, context: RunContext): Promise<Answer> {
+  const checked = await work.validate()
+  if ('refused' in checked) return checked.refused
+  // Who called has been told that it did not happen.
+  if (isOver()) throw context.signal.reason
+  return work.toResult(await work.run(checked.input, context))
 }
 
 function runContext(
