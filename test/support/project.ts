@@ -1,9 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { generateApiKey } from '@mcp-prod/auth'
-import { featuresOf, type Selection } from '../../generators/dist/features.js'
-import { renderProject } from '../../generators/dist/render.js'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Selection } from '../../generators/dist/features.js'
 import { must, root } from './command.js'
+import { type Extra, write } from './written.js'
 
 export interface Project {
   folder: string
@@ -11,38 +10,15 @@ export interface Project {
   key: string
 }
 
-/**
- * Writes a generated server beside the packages of this clone, so that nothing has to be installed, and compiles it.
- * `extra` are files laid over it by their path, or what to make of the file that is there.
- */
+/** Writes a generated server beside the packages of this clone, so that nothing has to be installed, and compiles it. */
 export async function writeServer(
   name: string,
   selection: Selection = {},
-  extra: Record<string, string | ((text: string) => string)> = {},
+  extra: Extra = {},
 ): Promise<Project> {
   const folder = join(root, 'node_modules', '.cache', `mcp-prod-${name}`)
   await rm(folder, { recursive: true, force: true })
-  const { key, hash } = generateApiKey('dev')
-  const files = await renderProject({
-    name,
-    features: { ...featuresOf(selection), vendor: false },
-    templates: join(root, 'templates'),
-    values: {
-      devKey: key,
-      devKeyHash: hash,
-      devClientSecret: 'made-anew',
-      devPassword: 'made-anew',
-      devStateKey: 'made-anew-each-time-and-32-bytes-long',
-    },
-  })
-  const contents = new Map([...files].map(([path, { content }]) => [path, content.toString()]))
-  for (const [path, change] of Object.entries(extra)) {
-    contents.set(path, typeof change === 'string' ? change : change(contents.get(path) ?? ''))
-  }
-  for (const [path, content] of contents) {
-    await mkdir(dirname(join(folder, path)), { recursive: true })
-    await writeFile(join(folder, path), content)
-  }
+  const key = await write(folder, name, selection, extra)
   await must('npx', ['tsc', '-p', 'tsconfig.build.json'], folder)
   return { folder, key }
 }
