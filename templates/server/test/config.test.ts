@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readConfig, settings } from '../src/config.js'
@@ -8,6 +8,7 @@ const certificate = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFI
 const privateKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString()
+const stateKey = randomBytes(32).toString('base64')
 
 it('explains every setting in .env.example, with its default', () => {
   const example = new Map(
@@ -47,6 +48,9 @@ describe('a start is refused', () => {
     ['ALLOWED_HOSTS', { ALLOWED_HOSTS: '*' }, 'exact hosts'],
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'https://a.example/path' }, 'origin'],
     ['MAX_BODY', { MAX_BODY: '0B' }, '1KiB'],
+    ['REQUEST_STATE_KEYS', { REQUEST_STATE_KEYS: 'short' }, '32 bytes'],
+    ['REQUEST_STATE_KEYS', { REQUEST_STATE_KEYS: 'changeme'.repeat(4) }, 'openssl rand'],
+    ['REQUEST_STATE_KEYS', { REQUEST_STATE_KEYS: `${stateKey},${stateKey}` }, 'a key twice'],
     ['LOG_LEVEL', { LOG_LEVEL: 'inof' }, 'info'],
   ])('for a wrong %s, saying what is expected', (name, env, expected) => {
     expect(() => readConfig({ ...required, ...env })).toThrow(

@@ -16,10 +16,20 @@ import {
   text,
   url,
 } from '@mcp-prod/config'
-import { requireToken } from '@mcp-prod/profiling'
-import { corsAllowlist, hostGuard, trustProxy } from '@mcp-prod/security'
+import { trustProxy } from '@mcp-prod/security'
 import { keySettings } from './keys.js'
 import { workerCount } from './machine.js'
+import {
+  adminPort,
+  adminToken,
+  auditTarget,
+  certificates,
+  hosts,
+  origins,
+  pem,
+  share,
+  stateKeys,
+} from './setting-values.js'
 
 /** What every way of running the server reads. */
 const shared = {
@@ -98,66 +108,6 @@ export function loadDevelopmentEnv(): void {
   if (process.env.NODE_ENV !== 'production' && existsSync(file)) process.loadEnvFile(file)
 }
 
-// The middleware that will use them says what is wrong with them, here, where every fault is listed.
-function hosts(text: string): string[] {
-  const hosts = items(text)
-  hostGuard({ hosts })
-  return hosts
-}
-
-function origins(text: string): string[] {
-  const origins = items(text)
-  corsAllowlist(origins)
-  return origins
-}
-
-function pem(text: string): string {
-  if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) throw new Error('it is not in PEM format')
-  return text
-}
-
-/** `none`: the platform has one port, and probes are on it. */
-function adminPort(text: string): number | 'none' {
-  if (text === 'none') return text
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw new Error('it is neither a port from 0 to 65535 nor none')
-}
-
-function adminToken(text: string): string {
-  requireToken(text)
-  return text
-}
-
-/** One a line or between commas, the newest first. */
-function stateKeys(text: string): string[] {
-  const keys = text.split(/[\n,]/).map((key) => key.trim())
-  const given = keys.filter((key) => key !== '')
-  if (given.length === 0) throw new Error('it holds no key')
-  if (given.some((key) => Buffer.byteLength(key) < 32))
-    throw new Error('each key must have 32 bytes or more')
-  return given
-}
-
-function auditTarget(text: string): string {
-  if (!/^std(?:out|err)$|\//.test(text))
-    throw new Error('it is not stdout, stderr or a path with a /')
-  return text
-}
-
-function share(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value <= 1))
-    throw new Error('it is no number from 0 to 1')
-  return value
-}
-
-/** Not secret and so shown by --print-config: a key beside the certificate, as HAProxy has it, must not be. */
-function certificates(text: string): string {
-  if (text.includes('PRIVATE KEY'))
-    throw new Error('it holds a private key, which belongs in TLS_KEY')
-  return pem(text)
-}
-
 /** Settings that only make sense with others. */
 function checkTogether(config: Partial<Record<keyof typeof settings, unknown>>): void {
   const needs = { TLS_CERT: 'TLS_KEY', TLS_KEY: 'TLS_CERT', TLS_CLIENT_CA: 'TLS_CERT' } as const
@@ -193,11 +143,4 @@ function mismatchOf(cert: string, key: string) {
       remedy: 'give the key that the certificate was made for, and the whole chain in TLS_CERT',
     }
   }
-}
-
-function items(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
 }
