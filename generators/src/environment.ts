@@ -43,7 +43,7 @@ const npmSettings = new Set(
       'if_present',
       'json',
     ],
-    ...['ignore_scripts', 'pack_destination', 'user_agent'],
+    ...['pack_destination', 'user_agent'],
   ].map((name) => `npm_config_${name}`),
 )
 /** Set while git runs a hook: with them, git would work on the user's repository. */

@@ -2,16 +2,23 @@ import { basename } from 'node:path'
 import validate from 'validate-npm-package-name'
 import { shown, usage } from './errors.js'
 
-/** Why npm would refuse this name, or undefined when it does not. */
+/** What stands beside the server, whose own service has the project's name. */
+const services = new Set([
+  ...['alertmanager', 'auth-server', 'grafana', 'postgres', 'prometheus', 'proxy', 'redis'],
+])
+
+/** Why a project cannot have this name, or undefined when it can. */
 export function nameProblem(name: string): string | undefined {
   const { validForNewPackages, errors = [], warnings = [] } = validate(name)
-  return validForNewPackages ? undefined : (errors[0] ?? warnings[0] ?? 'npm refuses it')
+  if (!validForNewPackages) return errors[0] ?? warnings[0] ?? 'npm refuses it'
+  const label = labelOf(name)
+  return services.has(label) ? `compose.yaml has a service ${label} beside the server` : undefined
 }
 
 /**
  * The project's name: as given, or the directory's own.
  *
- * @throws CliError (usage) for a name that npm refuses.
+ * @throws CliError (usage) for a name that npm refuses, or that something else in the project has.
  */
 export function projectName(directory: string, given?: string): string {
   const name = given ?? basename(directory)
@@ -19,15 +26,16 @@ export function projectName(directory: string, given?: string): string {
   if (problem === undefined) return name
   const origin = given === undefined ? "the directory's name" : '--name'
   throw usage(
-    `${origin} ${shown(name)} cannot name an npm package: ${problem}: give --name ${suggestName(name)}`,
+    `${origin} ${shown(name)} cannot name the project: ${problem}: give --name ${suggestName(name)}`,
   )
 }
 
-/** The nearest name that npm takes, in the same scope. */
+/** The nearest name that the project can have, in the same scope. */
 export function suggestName(text: string): string {
   const [, scope = '', rest = text] = /^@([^/]*)\/(.*)$/s.exec(text) ?? []
   const prefix = slugOf(scope) && `@${slugOf(scope)}/`
-  const name = `${prefix}${slugOf(rest)}`
+  const slug = slugOf(rest)
+  const name = `${prefix}${services.has(labelOf(slug)) ? `${slug}-server` : slug}`
   return nameProblem(name) === undefined ? name : `${prefix}my-server`
 }
 

@@ -57,6 +57,9 @@ export function parseOptions(argv: string[], version: string): Given | undefined
     )
   }
   if (directory === '') throw usage('directory "" is empty: give the name of a directory')
+  const { kit, from } = command.opts<Given>()
+  if (kit === '' || from === '')
+    throw usage(`--${kit === '' ? 'kit' : 'from'} "" is empty: give the name of a directory`)
   refuseBesideDiff(command)
   return { ...command.opts<Given>(), ...(directory !== undefined && { directory }) }
 }

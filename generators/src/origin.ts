@@ -61,8 +61,7 @@ export async function readOrigin(directory: string, ownVersion: string): Promise
   const version = versionIn(parsed, path, ownVersion)
   const { name } = parsed
   const problem = typeof name === 'string' ? nameProblem(name) : 'it is missing or no text'
-  if (problem)
-    throw damaged(path, `"name" ${shownJson(name)} cannot name an npm package: ${problem}`)
+  if (problem) throw damaged(path, `"name" ${shownJson(name)} cannot name the project: ${problem}`)
   return { version, name: String(name), options: optionsIn(parsed, path) }
 }
 
@@ -72,7 +71,7 @@ function versionIn({ version }: JsonObject, path: string, ownVersion: string): s
   }
   if (compareVersions(version, ownVersion) > 0) {
     throw new CliError(
-      `the project is of create-mcp-prod ${version}, newer than this command (${ownVersion}): run npx create-mcp-prod@latest --diff`,
+      `the project is of create-mcp-prod ${version}, newer than this command (${ownVersion}): run npx --yes create-mcp-prod@latest --diff`,
     )
   }
   return version

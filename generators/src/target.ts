@@ -2,6 +2,9 @@ import { access, constants, lstat, readdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CliError, reason, shown } from './errors.js'
 
+/** What a directory may hold and still counts as empty: it was cloned from an empty repository, or looked at on a Mac. */
+const nothing = new Set(['.git', '.DS_Store'])
+
 /**
  * Whether a project may be written to this directory, and whether it stands already (and is empty). Looks only.
  *
@@ -18,7 +21,7 @@ export async function inspectTarget(path: string): Promise<'missing' | 'empty'> 
       throw new CliError(`${shown(path)} is a symbolic link to nothing: choose another directory`)
     if (!target.isDirectory())
       throw new CliError(`${shown(path)} is a file: choose another directory`)
-    const [first] = await readdir(path)
+    const [first] = (await readdir(path)).filter((entry) => !nothing.has(entry))
     if (first !== undefined) {
       throw new CliError(
         `directory ${shown(path)} is not empty (it holds ${shown(first)}): choose a new or an empty one`,

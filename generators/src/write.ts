@@ -3,15 +3,19 @@ import { dirname, join } from 'node:path'
 import type { Files } from './render.js'
 import { exists, inspectTarget } from './target.js'
 
+/** What the steps after the writing make. */
+const addedLater = ['node_modules', 'package-lock.json', 'dist', '.git']
+
 /** Takes back everything that was made, the newest first. */
 export type Undo = () => Promise<void>
 
 /**
  * Writes a project so that it is there as a whole or not at all: into a temporary directory beside the target,
  * which then takes the target's name. An existing empty directory stays what it is (it may be where the shell
- * stands, a link or a mount); there the temporary directory is inside and its entries move up.
+ * stands, a link or a mount); there the temporary directory is inside and its entries move up. What somebody puts there
+ * meanwhile is not ours to remove.
  *
- * @returns what removes the project again, with whatever was added to it since.
+ * @returns what removes the project again, with what npm, the build and git added to it since.
  * @throws after it has removed what it made: CliError for a target that cannot be used, the signal's reason, the
  *   system's error.
  */
@@ -33,7 +37,14 @@ export async function writeProject(
     const project = join(staging, 'project')
     await writeAll(files, project, signal)
     if (isEmpty) {
-      made.push(() => empty(target))
+      const before = await readdir(target)
+      const ours = [...(await readdir(project)), ...addedLater]
+      made.push(() =>
+        removeFrom(
+          target,
+          ours.filter((entry) => !before.includes(entry)),
+        ),
+      )
       for (const entry of await readdir(project))
         await rename(join(project, entry), join(target, entry))
     } else {
@@ -70,8 +81,8 @@ async function makeDirectories(path: string, made: Undo[]): Promise<void> {
   }
 }
 
-async function empty(directory: string): Promise<void> {
-  for (const entry of await readdir(directory)) {
+async function removeFrom(directory: string, entries: readonly string[]): Promise<void> {
+  for (const entry of entries) {
     await rm(join(directory, entry), { recursive: true, force: true, maxRetries: 3 })
   }
 }

@@ -1,5 +1,13 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -33,6 +41,8 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
     ['no directory', [], 2, 'no directory is given: usage: create-mcp-prod <directory>'],
     ['no directory with --yes', ['--yes'], 2, 'no directory is given'],
     ['an empty directory name', [''], 2, 'directory "" is empty'],
+    ['an empty name of tarballs', ['new', '--kit='], 2, '--kit "" is empty'],
+    ['the name of what stands beside it', ['redis'], 2, 'give --name redis-server'],
     [
       'an unknown flag',
       ['new', '--dryrun'],
@@ -84,7 +94,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       'a directory that names no package',
       ['My Server'],
       2,
-      `the directory's name "My Server" cannot name an npm package`,
+      `the directory's name "My Server" cannot name the project`,
     ],
     ['and what would', ['My Server'], 2, 'give --name my-server'],
     ['also in a scope', ['new', '--name', '@Acme/My Server'], 2, 'give --name @acme/my-server'],
@@ -92,7 +102,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       'a name that is a module of Node',
       ['new', '--name', 'http'],
       2,
-      '--name "http" cannot name an npm package: http is a core module',
+      '--name "http" cannot name the project: http is a core module',
     ],
     ['a name that leaves the directory', ['new', '--name', '../x'], 2, '--name "../x" cannot name'],
     ['an empty name', ['new', '--name', ''], 2, '--name "" cannot name'],
@@ -100,7 +110,7 @@ describe('bad input gets one line, an exit code, and touches nothing', () => {
       'a name of 300 letters',
       ['new', '--name', 'x'.repeat(300)],
       2,
-      'cannot name an npm package: name can no longer contain more than 214',
+      'cannot name the project: name can no longer contain more than 214',
     ],
     [
       'a name with an escape sequence',
@@ -229,6 +239,17 @@ describe('the command', () => {
       stdout: '0.1.0\n',
       stderr: '',
     })
+  })
+
+  it.runIf(existsSync('/dev/full'))('fails when its output cannot be written', () => {
+    const { status, stderr } = spawnSync('sh', [
+      '-c',
+      '"$0" "$1" --help >/dev/full',
+      process.execPath,
+      bin,
+    ])
+    expect(stderr.toString()).toMatch(/^create-mcp-prod: cannot write the output: .*ENOSPC/)
+    expect(status).toBe(1)
   })
 
   it('lists the files on --dry-run and writes nothing', async () => {

@@ -137,13 +137,14 @@ describe('a server from a clone', { timeout: 30_000 }, () => {
 })
 
 describe('a server that cannot be finished', { timeout: 30_000 }, () => {
+  const commit = 'git init && git add --all && git commit -m "First commit"'
   it.each([
     [
       'npm install',
       { preinstall: 'echo the cause; exit 3', build: 'true' },
-      `cd x && npm install && npm run build`,
+      `cd x && npm install && npm run build && ${commit}`,
     ],
-    ['npm run build', { build: 'echo the cause; exit 3' }, 'cd x && npm run build'],
+    ['npm run build', { build: 'echo the cause; exit 3' }, `cd x && npm run build && ${commit}`],
   ])('stays complete when %s fails', async (command, scripts, again) => {
     const place = temporaryDirectory()
     const { exitCode, stderr } = await runCli(
@@ -185,6 +186,15 @@ describe('git', { timeout: 30_000 }, () => {
     expect(stdout).toContain('skipped: already inside a git repository')
     expect(existsSync(join(place, 'x/.git'))).toBe(false)
     expect(git(place, 'diff', '--cached', '--name-only')).toBe('')
+  })
+
+  it('is left alone in a clone of an empty repository, whose owner commits', async () => {
+    const place = temporaryDirectory()
+    git(place, 'init', '--quiet', 'x')
+    const { stdout, exitCode } = await create(place)
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('skipped: it is a git repository already')
+    expect(git(join(place, 'x'), 'log', '--all', '--format=%s')).toBe('')
   })
 
   it('is used inside a repository that ignores the place', async () => {

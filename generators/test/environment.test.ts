@@ -29,6 +29,8 @@ describe('the environment of commands in the project', () => {
       HTTPS_PROXY: 'http://proxy',
       GIT_AUTHOR_EMAIL: 'user@example.com',
       GIT_SSH_COMMAND: 'ssh',
+      // A protection, which changes neither where nor what is installed.
+      npm_config_ignore_scripts: 'true',
     }
     expect(cleanEnvironment(own)).toEqual(own)
   })

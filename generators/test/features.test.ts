@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { choices, featuresOf, type Selection } from '../src/features.js'
+import { choices, featuresOf, type Selection, switches } from '../src/features.js'
 
 const on = (selection: Selection) => {
   const features = featuresOf(selection)
@@ -7,6 +8,27 @@ const on = (selection: Selection) => {
 }
 const nothing = { sdk: 'v2', upstream: false, stdio: false, ci: 'none', deploy: 'none' }
 const pools = { postgres: true, redis: true }
+
+it('stand in the README, each value with its default', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const rows = readme.split('\n').map((line) => line.replaceAll('\\|', '/').split(/ *\| */))
+  const rowOf = (flag: string) => rows.find(([, cell]) => cell?.startsWith(flag))
+  for (const [name, { values }] of Object.entries(choices)) {
+    const [, flag, unset] = rowOf(`\`--${name} <`) ?? []
+    if (name !== 'auth') expect(flag).toBe(`\`--${name} <${values.join('/')}>\``)
+    expect(unset, name).toBe(`\`${values[0]}\``)
+  }
+  for (const [name, { about, default: isOn }] of Object.entries(switches)) {
+    const row = rowOf(`\`--${name}\``)
+    expect(row?.slice(1, 4), name).toEqual([
+      `\`--${name}\`, \`--no-${name}\``,
+      isOn ? 'on' : 'off',
+      about,
+    ])
+  }
+  const overlays = Object.keys(featuresOf({})).filter((name) => name !== 'databases')
+  expect(readme.replace(/\s+/g, ' ')).toContain(overlays.map((name) => `\`${name}\``).join(', '))
+})
 
 describe('features', () => {
   it.each([

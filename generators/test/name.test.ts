@@ -1,5 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { featuresOf } from '../src/features.js'
 import { labelOf, nameProblem, suggestName } from '../src/name.js'
+import { renderProject } from '../src/render.js'
 
 describe('the suggested name', () => {
   it.each([
@@ -17,6 +21,8 @@ describe('the suggested name', () => {
     ['@/search', 'search'],
     ['@日本/search', 'search'],
     ['../x', 'x'],
+    ['Redis', 'redis-server'],
+    ['@acme/proxy', '@acme/proxy-server'],
     ['', 'my-server'],
     ['@', 'my-server'],
     ['@/', 'my-server'],
@@ -25,6 +31,37 @@ describe('the suggested name', () => {
     expect(suggestName(text)).toBe(expected)
     expect(nameProblem(expected)).toBeUndefined()
   })
+})
+
+it.each(['redis', '@acme/proxy', 'Auth.Server'.toLowerCase(), 'grafana'])(
+  'cannot be that of what stands beside the server: %s',
+  (name) => {
+    expect(nameProblem(name)).toContain('compose.yaml has a service')
+  },
+)
+
+it('can be that of any service that compose.yaml has not', async () => {
+  const everything = { postgres: true, redis: true, auth: 'apikey+jwt' }
+  const files = await renderProject({
+    name: 'my-server',
+    features: { ...featuresOf(everything), vendor: false },
+    templates: fileURLToPath(new URL('../../templates', import.meta.url)),
+    values: {
+      devKey: 'x',
+      devKeyHash: 'x',
+      devClientSecret: 'x',
+      devPassword: 'x',
+      devStateKey: 'x',
+    },
+  })
+  const composed = [...files].filter(([path]) => /^compose.*\.yaml$/.test(path))
+  expect(composed.length).toBeGreaterThan(1)
+  const names = composed.flatMap(([, { content }]) =>
+    Object.keys(parse(content.toString()).services),
+  )
+  const beside = names.filter((name) => name !== 'my-server')
+  expect(beside.length).toBeGreaterThan(5)
+  for (const name of beside) expect(nameProblem(name), name).toContain(`a service ${name} `)
 })
 
 describe('the label for Kubernetes', () => {

@@ -75,11 +75,11 @@ describe('a file that cannot be trusted', () => {
   })
 
   it.each([
-    ['../../x', 'cannot name an npm package'],
-    ['x --kit=/etc', 'cannot name an npm package'],
-    ['--kit', 'cannot name an npm package'],
+    ['../../x', 'cannot name the project'],
+    ['x --kit=/etc', 'cannot name the project'],
+    ['--kit', 'cannot name the project'],
     ['a\x1b[2Jb', String.raw`"a\u001b[2Jb" cannot name`],
-    ['x'.repeat(5000), 'cannot name an npm package'],
+    ['x'.repeat(5000), 'cannot name the project'],
     [['x'], 'it is missing or no text'],
     [undefined, 'it is missing or no text'],
   ])('with the name %j', async (name, message) => {
@@ -143,7 +143,7 @@ describe('a file that cannot be trusted', () => {
   })
 
   it('that is newer than the command', async () => {
-    const message = 'newer than this command (0.2.0): run npx create-mcp-prod@latest --diff'
+    const message = 'newer than this command (0.2.0): run npx --yes create-mcp-prod@latest --diff'
     for (const version of ['0.2.1', '0.10.0', '1.0.0-canary.1']) {
       await refused(withChange({ version })).toThrow(message)
     }

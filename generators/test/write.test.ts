@@ -72,6 +72,28 @@ describe('writing a project', () => {
     expect(readdirSync(target).sort()).toEqual(['.env', 'bin', 'src'])
   })
 
+  it('takes a clone of an empty repository for empty, and leaves its .git', async () => {
+    const target = temporaryDirectory()
+    mkdirSync(join(target, '.git'))
+    writeFileSync(join(target, '.git/HEAD'), 'ref: refs/heads/main\n')
+    const undo = await writeProject(files, target)
+    expect(readdirSync(target).sort()).toEqual(['.env', '.git', 'bin', 'src'])
+    await undo()
+    expect(readdirSync(target)).toEqual(['.git'])
+    expect(readdirSync(join(target, '.git'))).toEqual(['HEAD'])
+  })
+
+  it('takes back what the run made there, and nothing that somebody wrote meanwhile', async () => {
+    const target = temporaryDirectory()
+    const undo = await writeProject(files, target)
+    for (const made of ['node_modules/x', 'dist', '.git'])
+      mkdirSync(join(target, made), { recursive: true })
+    writeFileSync(join(target, 'package-lock.json'), '{}')
+    writeFileSync(join(target, 'NOTES.md'), 'mine')
+    await undo()
+    expect(readdirSync(target)).toEqual(['NOTES.md'])
+  })
+
   it('follows a link to an empty directory and keeps the link', async () => {
     const root = temporaryDirectory()
     mkdirSync(join(root, 'real'))

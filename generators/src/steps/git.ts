@@ -1,8 +1,9 @@
 import { realpath } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Context } from '../context.js'
 import { cleanEnvironment } from '../environment.js'
 import { type RunResult, run } from '../run.js'
+import { exists } from '../target.js'
 
 /** None of the user's hooks, no signature that would ask for a passphrase. */
 const quiet = [
@@ -13,6 +14,9 @@ const quiet = [
   '-c',
   'init.defaultBranch=main',
 ]
+
+/** What makes the repository by hand. */
+export const firstCommit = ['git init', 'git add --all', 'git commit -m "First commit"']
 
 /** A repository with everything in it but what it ignores. Whatever hinders that is said, and is no failure. */
 export async function git(context: Context): Promise<void> {
@@ -28,21 +32,38 @@ export async function git(context: Context): Promise<void> {
   })
 }
 
-async function commitAll({ plan: { target }, signal }: Context): Promise<string> {
-  const env = { ...cleanEnvironment(), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' }
+/** Why there is to be no repository, or undefined. */
+export async function reasonForNone({
+  plan: { target },
+  signal,
+}: Context): Promise<string | undefined> {
+  // One that was cloned, and may have a remote and hooks: what is committed there is its owner's business.
+  if (await exists(join(target, '.git'))) return 'it is a git repository already'
+  const place = await realpath(target)
+  const above = (...args: string[]) =>
+    run('git', args, { cwd: dirname(place), env: environment(), signal })
+  const around = await above('rev-parse', '--is-inside-work-tree')
+  const isOutside = around.exitCode !== 0 && around.output.includes('not a git repository')
+  if (isOutside || (await above('check-ignore', '-q', place)).exitCode === 0) return undefined
+  return 'already inside a git repository'
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return { ...cleanEnvironment(), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' }
+}
+
+async function commitAll(context: Context): Promise<string> {
+  const { target } = context.plan
+  const { signal } = context
+  const none = await reasonForNone(context)
+  if (none) return `skipped: ${none}`
+  const env = environment()
   const tryGit = (...args: string[]) =>
     run('git', [...quiet, ...args], { cwd: target, env, signal })
   const mustGit = async (...args: string[]) => {
     const result = await tryGit(...args)
     if (result.exitCode !== 0) throw new Error(lastLine(result))
     return result
-  }
-  const place = await realpath(target)
-  const above = (...args: string[]) => run('git', args, { cwd: dirname(place), env, signal })
-  const around = await above('rev-parse', '--is-inside-work-tree')
-  if (around.exitCode === 0 || !around.output.includes('not a git repository')) {
-    const ignored = await above('check-ignore', '-q', place)
-    if (ignored.exitCode !== 0) return 'skipped: already inside a git repository'
   }
   await mustGit('init', '--quiet')
   await mustGit('add', '--all')

@@ -4,6 +4,7 @@ import type { Context } from '../context.js'
 import { CliError } from '../errors.js'
 import { npm } from '../npm.js'
 import { commandTo } from '../shell.js'
+import { firstCommit, reasonForNone } from './git.js'
 
 /** Development dependencies whatever NODE_ENV says; alone, although an enclosing workspace may list this path. */
 const installArguments = [
@@ -46,11 +47,10 @@ async function must(context: Context, args: string[], command: string): Promise<
   // The files are complete, so the project stays: only this command is to be repeated.
   context.undo = undefined
   const end = output.trimEnd().split('\n').slice(-20).join('\n')
-  const again = commandTo(
-    from,
-    plan.target,
-    command === 'npm install' ? `${command} && npm run build` : command,
-  )
+  const rest = command === 'npm install' ? [command, 'npm run build'] : [command]
+  const none = plan.git ? await reasonForNone(context).catch(() => 'no git') : 'not wanted'
+  if (!none) rest.push(...firstCommit)
+  const again = commandTo(from, plan.target, rest.join(' && '))
   throw new CliError(
     `${command} failed (exit code ${exitCode}); its last lines:\n${end}\n` +
       `create-mcp-prod: the project's files are complete: mend the cause, then ${again}`,

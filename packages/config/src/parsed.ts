@@ -38,5 +38,5 @@ function inShort(why: string): string {
   return why
     .replace(/^@[\w-]+\/[\w-]+: /, '')
     .replace(/\s+/g, ' ')
-    .replace(/[,;] got ".*"$/, '')
+    .replace(/[,;] got (".*"|\d+ characters)$/, '')
 }
