@@ -57,10 +57,13 @@ async function answerNothing(terminal: Terminal): Promise<void> {
 }
 
 async function leave(terminal: Terminal): Promise<void> {
-  type(terminal, 'npx create-mcp-prod my-server --yes; echo exit code $?; ls')
+  type(terminal, 'npx create-mcp-prod my-server --yes')
   await terminal.see(/install +\.\.\. /, 300_000)
   terminal.press('C-c')
-  await terminal.see('exit code')
+  // The shell does not go on in a line that Ctrl-C ended.
+  await terminal.see(/\n\$$/)
+  terminal.press('echo exit code $?; ls', 'Enter')
+  await terminal.see(/exit code \d/)
 }
 
 async function dryRun(terminal: Terminal): Promise<void> {

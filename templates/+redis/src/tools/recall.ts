@@ -12,8 +12,8 @@ export const recall = defineTool({
   scopes: ['notes:read'],
   timeoutMs: 5_000,
   async run({ name }, { services, principal, log }) {
-    const text = await whileRedisAnswers(log, () => notes.read(services.redis, principal, name))
-    if (text === null) throw new ToolError(`There is no note ${name}`)
-    return { text }
+    const note = await whileRedisAnswers(log, () => notes.read(services.redis, principal, name))
+    if (note === null) throw new ToolError(`There is no note ${name}`)
+    return { text: note.text }
   },
 })

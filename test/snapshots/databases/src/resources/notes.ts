@@ -22,10 +22,10 @@ export const notes = defineResourceTemplate({
     return names.sort().map((name) => ({ uri: noteUri(principal, name), name }))
   },
   async run({ uri, variables }, { services, principal, log }) {
-    const text = await whileRedisAnswers(log, () =>
+    const note = await whileRedisAnswers(log, () =>
       kept.read(services.redis, principal, variables.name),
     )
-    if (text === null) throw new ResourceNotFoundError(uri)
-    return text
+    if (note === null) throw new ResourceNotFoundError(uri)
+    return note.text
   },
 })

@@ -17,13 +17,14 @@ export const forget = defineTool({
   timeoutMs: 5_000,
   async run({ name }, context) {
     const { services, principal, log, notify, inputResponses, requestState, requireInput } = context
-    // Signed, and good for this caller and this note alone: nobody answers what was not asked.
+    // Signed, and good for this caller and this note alone: nobody answers what was not asked. The caller can read it, and may
+    // hold no scope to read notes.
     if (typeof requestState !== 'string') {
-      const text = await whileRedisAnswers(log, () => notes.read(services.redis, principal, name))
-      if (text === null) throw new ToolError(`There is no note ${name}`)
+      const note = await whileRedisAnswers(log, () => notes.read(services.redis, principal, name))
+      if (note === null) throw new ToolError(`There is no note ${name}`)
       const message = `Delete the note ${name}?`
       const agreed = inputRequired.elicit({ message, requestedSchema: answer })
-      return requireInput({ inputRequests: { agreed }, state: text })
+      return requireInput({ inputRequests: { agreed }, state: note.version })
     }
     if (!acceptedContent(inputResponses, 'agreed', answer)?.confirmed) return { forgotten: false }
     const gone = await whileRedisAnswers(log, () =>

@@ -64,11 +64,11 @@ describe.skipIf(!server)('notes', () => {
   })
 
   it('are forgotten a week after the last was written', async () => {
-    const before = (await command(url, 'KEYS', 'notes:*')) as string[]
+    const before = (await command(url, 'KEYS', 'mcp:*:notes:*')) as string[]
     await someone().write('list', 'milk')
-    const after = (await command(url, 'KEYS', 'notes:*')) as string[]
+    const after = (await command(url, 'KEYS', 'mcp:*:notes:*')) as string[]
     const [key = ''] = after.filter((one) => !before.includes(one))
-    expect(key).toMatch(/^notes:[0-9a-f]{64}$/)
+    expect(key).toMatch(/^mcp:[\w./-]+:notes:[0-9a-f]{64}$/)
     const seconds = Number(await command(url, 'TTL', key))
     expect(seconds).toBeGreaterThan(7 * 24 * 3600 - 60)
     expect(seconds).toBeLessThanOrEqual(7 * 24 * 3600)
