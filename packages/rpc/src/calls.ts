@@ -52,6 +52,13 @@ export function rpcIdOf(req: Request): RpcId {
   return call?.kind === 'request' ? call.id : null
 }
 
+/** Whether two requests of a batch share an id: the answer to one would pass for that to the other. 1 and "1" are two ids. */
+export function repeatsId(req: Request): boolean {
+  if (!Array.isArray(req.body)) return false
+  const ids = callsOf(req).flatMap(({ kind, id }) => (kind === 'request' && id !== null ? id : []))
+  return new Set(ids).size < ids.length
+}
+
 /**
  * The era whose rules the request claims. Versions are dates, so they compare as text. The claim of the body
  * is enough; a header that disagrees with it is refused by the SDK.

@@ -1,6 +1,6 @@
 import express, { type Request } from 'express'
 import { describe, expect, it } from 'vitest'
-import { callsOf, eraOf, jsonBody, rpcIdOf } from '../src/index.js'
+import { callsOf, eraOf, jsonBody, repeatsId, rpcIdOf } from '../src/index.js'
 import { type Answer, echoApp, listen, post } from './support.js'
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion'
@@ -175,6 +175,23 @@ describe('rpcIdOf', () => {
     ['an invalid message', { id: 1 }],
   ])('is null for %s', async (_, body) => {
     expect((await read(body)).id).toBeNull()
+  })
+})
+
+describe('repeatsId', () => {
+  const ask = (id: unknown) => ({ id, method: 'tools/list' })
+
+  it.each([
+    [true, [ask(1), ask('1'), ask(1)]],
+    [true, [ask('a'), 7, ask('a')]],
+    [true, [ask(0), ask(-0)]],
+    [false, [ask(1), ask('1'), { method: 'note' }, { method: 'note' }]],
+    [false, [ask(1), { id: 1, result: {} }, { id: 1, result: {} }]],
+    [false, [ask(null), ask({}), ask({})]],
+    [false, ask(1)],
+    [false, undefined],
+  ])('is %s for %j', (repeated, body) => {
+    expect(repeatsId({ body } as Request)).toBe(repeated)
   })
 })
 

@@ -97,6 +97,14 @@ describe('a batch', () => {
     expect((await post(url, [cancel(1)])).status).toBe(202)
   })
 
+  it('that repeats an id runs nothing: its answer would end before its calls do', async () => {
+    run.mockClear()
+    const { url } = await serve([tool])
+    const { status, text } = await post(url, [body, { ...body, id: 'a' }, body])
+    expect([status, JSON.parse(text).error.code]).toEqual([400, -32600])
+    expect(run).not.toHaveBeenCalled()
+  })
+
   it('with an entry of 2026-07-28, or none at all, runs nothing', async () => {
     run.mockClear()
     const { url } = await serve([tool])

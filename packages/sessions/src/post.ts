@@ -1,3 +1,4 @@
+import { repeatsId } from '@mcp-prod/rpc'
 import {
   type AuthInfo,
   isInitializeRequest,
@@ -7,7 +8,6 @@ import {
   isJSONRPCResultResponse,
   type JSONRPCMessage,
   type MessageExtraInfo,
-  type RequestId,
 } from '@modelcontextprotocol/server'
 import type { Request, Response } from 'express'
 import { type OutputLimits, openOutput } from './output.js'
@@ -48,7 +48,7 @@ export function servePost(
     return
   }
   // The answer to one would go to the other.
-  if (areTwice(ids) || ids.some(channels.isInUse)) {
+  if (repeatsId(req) || ids.some(channels.isInUse)) {
     refuse(req, res, 400, 'Bad Request: the id is that of a request in flight')
     return
   }
@@ -99,8 +99,4 @@ function isInitialized(message: JSONRPCMessage): boolean {
 
 export function isInitialize(message: JSONRPCMessage): boolean {
   return isInitializeRequest(message)
-}
-
-function areTwice(ids: readonly RequestId[]): boolean {
-  return new Set(ids).size < ids.length
 }

@@ -1,4 +1,4 @@
-import { jsonBody, sendRpcError } from '@mcp-prod/rpc'
+import { jsonBody, repeatsId, sendRpcError } from '@mcp-prod/rpc'
 import {
   createMcpHandler,
   type McpHttpHandler,
@@ -139,6 +139,8 @@ export function handlerOver(
       if (!read) return
       if (closed) return refuse(req, res)
     }
+    // The SDK ends its answer at the first one to an id: the calls that go on then would be neither aborted nor counted.
+    if (repeatsId(req)) return refuseRepeated(req, res)
     if (isListen(req)) await streams.serve(req, res)
     else await exchange(handler, req, res, { body: withoutCancels(req.body) })
   }
@@ -154,6 +156,11 @@ export function handlerOver(
       await Promise.all([handler.close(), streams.close()])
     },
   }
+}
+
+function refuseRepeated(req: Request, res: Response): void {
+  const message = 'Invalid Request: two requests of the batch have the same id'
+  sendRpcError(req, res, 400, { code: -32600, message })
 }
 
 /** One caller alone must not be able to take them all, however few there are. */
