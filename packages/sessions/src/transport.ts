@@ -50,7 +50,7 @@ const UNANSWERED = { code: 408, message: 'Request Timeout: the client did not an
  * For which call the server is at work: what it asks the client belongs there, though the SDK's own `requestSampling` and
  * `elicitInput` do not say so. A client without a stream of GET would never hear of it.
  */
-const working = new AsyncLocalStorage<{ channels: unknown; channel: Channel | undefined }>()
+const working = new AsyncLocalStorage<{ channels: unknown; channel: Channel }>()
 
 /**
  * What the SDK's server speaks through: each message goes to the stream it belongs to. That of the SDK keeps what it has for a
@@ -102,11 +102,15 @@ export function sessionTransport(parts: TransportParts): SessionTransport {
     onInitialized(result?.protocolVersion)
   }
 
-  function onCancelled({ params }: JSONRPCNotification, given: JSONRPCMessage): void {
-    receive(given, {})
-    const id = params?.requestId as RequestId | undefined
+  /** In words of our own: what the server's SDK refuses of the client's would free the place of a call that runs on. */
+  function onCancelled({ params }: JSONRPCNotification): void {
+    const { requestId, reason } = params ?? {}
+    const id = requestId as RequestId
+    // An initialize may not be cancelled.
+    if (!channels.isInUse(id) || id === initializing) return
+    cancel(id, typeof reason === 'string' ? reason : 'cancelled by the client')
     // The protocol answers no call that was cancelled, so its stream would stay open.
-    if (id !== undefined && id !== initializing) channels.settle(id)
+    channels.settle(id)
   }
 
   const transport: SessionTransport = {
@@ -140,11 +144,14 @@ export function sessionTransport(parts: TransportParts): SessionTransport {
       for (const message of messages) {
         if (finished) return
         if (isJSONRPCRequest(message)) {
+          const channel = channels.of(message.id)
+          // Cancelled by an entry before it: the call would run in nobody's place.
+          if (!channel) continue
           if (message.method === 'initialize') initializing = message.id
-          const work = { channels, channel: channels.of(message.id) }
+          const work = { channels, channel }
           working.run(work, receive, message, withStreamEnds(message.id, extra))
         } else if (isJSONRPCNotification(message)) {
-          if (message.method === 'notifications/cancelled') onCancelled(message, message)
+          if (message.method === 'notifications/cancelled') onCancelled(message)
           else receive(message, extra)
         } else if (message.id !== undefined && asks.settle(message.id)) receive(message, extra)
       }
@@ -172,7 +179,8 @@ export function sessionTransport(parts: TransportParts): SessionTransport {
     if (related !== undefined) return channels.of(related)
     const work = isJSONRPCRequest(message) ? working.getStore() : undefined
     // At work for a call of another session is not at work for this one.
-    const own = work?.channels === channels && work.channel?.pending.size ? work.channel : undefined
+    const own =
+      work?.channels === channels && work.channel.pending.size > 0 ? work.channel : undefined
     return own ?? channels.standalone
   }
 

@@ -1,8 +1,9 @@
 import { McpServer as ServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { McpServer } from '@modelcontextprotocol/server'
 import { describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { begin, call, events, initializeBody, post, send } from './raw.js'
-import { connect, info, serve } from './support.js'
+import { connect, info, seen, serve } from './support.js'
 
 const modernMeta = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -183,6 +184,111 @@ it('ends the stream of a cancelled call without an answer, and takes the id agai
   expect([stream.state.ended, stream.messages()]).toEqual([true, []])
   expect(sessions.state().calls).toBe(0)
   expect(await (await post(url, call('whoami', {}, 5), headers)).text()).toContain('alice')
+})
+
+const cancelled = (params: object) => ({
+  jsonrpc: '2.0',
+  method: 'notifications/cancelled',
+  params,
+})
+
+it.each([[5], [null], [{}], [['no longer']], [true]])(
+  'a cancellation that the SDK would refuse frees no place of a call that runs on: reason %j',
+  async (reason) => {
+    const { url, sessions } = await serve()
+    const { headers } = await begin(url)
+    const before = { ...seen }
+    const stream = events(await post(url, call('wait', { ms: 20_000 }, 5), headers))
+    await vi.waitFor(() => expect(seen.running).toBe(before.running + 1))
+    expect((await post(url, cancelled({ requestId: 5, reason }), headers)).status).toBe(202)
+    await stream.reading
+    expect(sessions.state().calls).toBe(0)
+    expect(seen).toEqual({ running: before.running, cancelled: before.cancelled + 1 })
+  },
+)
+
+it.each([[{}], [{ requestId: null }], [{ requestId: [5] }], [{ requestId: '5' }]])(
+  'a cancellation of no call ends none: %j',
+  async (params) => {
+    const { url, sessions } = await serve()
+    const { headers } = await begin(url)
+    const stream = events(await post(url, call('wait', { ms: 300 }, 5), headers))
+    expect((await post(url, cancelled(params), headers)).status).toBe(202)
+    expect(sessions.state().calls).toBe(1)
+    await stream.reading
+    expect(stream.state.text).toContain('waited')
+  },
+)
+
+it.each([[5], [0]])('a call that was cancelled before it began does not begin: %j', async (id) => {
+  const { url, sessions } = await serve()
+  const { headers } = await begin(url, {}, '2025-03-26')
+  const running = seen.running
+  const batch = [cancelled({ requestId: id }), call('wait', { ms: 20_000 }, id)]
+  const stream = events(await post(url, batch, headers))
+  await stream.reading
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect([sessions.state().calls, seen.running, stream.messages()]).toEqual([0, running, []])
+})
+
+it('an initialize cannot be cancelled, and so not be left without an answer', async () => {
+  let answer = () => {}
+  const { url, sessions } = await serve({
+    createServer: () => {
+      const server = new McpServer(info, { capabilities: {} })
+      server.server.setRequestHandler('initialize', async () => {
+        await new Promise<void>((resolve) => {
+          answer = resolve
+        })
+        return { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: info }
+      })
+      return server
+    },
+  })
+  const response = await post(url, initializeBody())
+  const id = String(response.headers.get('mcp-session-id'))
+  await post(url, cancelled({ requestId: 1 }), { 'mcp-session-id': id })
+  answer()
+  expect(await response.text()).toContain('serverInfo')
+  expect(sessions.state()).toMatchObject({ sessions: 1, calls: 0 })
+})
+
+describe('tells the call why the client cancelled it', () => {
+  let reasons: unknown[] = []
+  const hang = ({ signal }: { signal: AbortSignal }) =>
+    new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reasons.push(signal.reason)
+        reject(signal.reason)
+      })
+    })
+  const servers = {
+    v1() {
+      const server = new ServerV1(info)
+      const register = server.registerTool.bind(server) as (...args: unknown[]) => unknown
+      register('hang', {}, hang)
+      return server as never
+    },
+    v2() {
+      const server = new McpServer(info)
+      server.registerTool('hang', {}, ({ mcpReq }) => hang(mcpReq))
+      return server
+    },
+  }
+
+  it.each(['v1', 'v2'] as const)('in a server of the SDK %s', async (version) => {
+    const { url, sessions } = await serve({ createServer: servers[version] })
+    const { headers } = await begin(url)
+    reasons = []
+    for (const reason of ['no longer wanted', 5]) {
+      const stream = events(await post(url, call('hang', {}, 5), headers))
+      await vi.waitFor(() => expect(sessions.state().calls).toBe(1))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await post(url, cancelled({ requestId: 5, reason }), headers)
+      await stream.reading
+    }
+    expect(reasons).toEqual(['no longer wanted', 'cancelled by the client'])
+  })
 })
 
 it('keeps nothing of a session whose beginning fails', async () => {
