@@ -36,7 +36,7 @@ export function createChannels(parts: ChannelsParts) {
   const calls = new Map<RequestId, Channel>()
   const live = new Map<number, Channel>()
   const ended = new Map<number, readonly string[]>()
-  /** Of streams whose first connection is gone: how many calls were counted then, and who waits for the client. */
+  /** Of streams whose first connection is gone, or was left: how many calls were counted then, and who waits for the client. */
   const away = new Map<Channel, { calls: number; timer?: NodeJS.Timeout }>()
   let count = 0
 
@@ -44,7 +44,7 @@ export function createChannels(parts: ChannelsParts) {
     createChannel({ number, session, recorder: stored, maxBufferBytes })
   const standalone = make(0, recorder)
 
-  /** Counts the calls of a stream that has lost its first connection, or says why they may not go on. */
+  /** Counts the calls of a stream that loses its first connection, or says why they may not go on. */
   function leave(channel: Channel): EndError | undefined {
     const size = channel.pending.size
     if (!recorder || channel.number === 1) return ABANDONED
@@ -110,15 +110,19 @@ export function createChannels(parts: ChannelsParts) {
     /** Whether somebody may read what goes out there, now or when he comes back. */
     isReachable: (channel: Channel) =>
       channel.output !== undefined || (recorder !== undefined && channel.opened),
-    /** Of a stream that can be resumed: the stream itself while it goes on, and what its token held. */
+    /** Of a stream that can be resumed: the stream itself while it goes on, and what its token held. That of `initialize` has no ids. */
     find(number: number): { channel: Channel | undefined; scopes: readonly string[] } | undefined {
       if (number === 0) return { channel: standalone, scopes: [] }
+      if (number === 1) return undefined
       const channel = live.get(number)
       const scopes = channel?.scopes ?? ended.get(number)
       return scopes && { channel, scopes }
     },
     /** Whether there ever was a stream of this number. */
     isKnown: (number: number) => number <= count,
+    /** Whether another connection may take the stream. Its calls then count as without theirs, also while that is still there. */
+    mayMove: (channel: Channel) =>
+      channel === standalone || away.has(channel) || leave(channel) === undefined,
     /** A connection has come for the stream. */
     onBack(channel: Channel): void {
       clearTimeout(away.get(channel)?.timer)

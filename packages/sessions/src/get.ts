@@ -4,7 +4,7 @@ import { header } from './era.js'
 import { type Output, type OutputLimits, openOutput } from './output.js'
 import { acceptsStream, primes, refuseUnacceptable } from './post.js'
 import type { Recorder } from './recorder.js'
-import { refuse, refuseExpired, refuseUnavailable } from './refuse.js'
+import { refuse, refuseDetached, refuseExpired, refuseUnavailable } from './refuse.js'
 import type { Session } from './session.js'
 
 /** A stream and a place in it: what a `Last-Event-ID` says, which is only ever looked up in the session it came with. */
@@ -60,6 +60,7 @@ async function resume(
     return refuse(req, res, 403, 'Forbidden: the stream was begun with scopes that the token lacks')
   const { channel } = found
   if (!channel) return replay(session, Number(number), Number(after), req, res, parts)
+  if (!channels.mayMove(channel)) return refuseDetached(req, res)
   const output = open(session, lifeMs, req, res, parts, () => channels.onGone(channel, output))
   if (channel === channels.standalone) parts.onStandalone(res)
   channels.onBack(channel)

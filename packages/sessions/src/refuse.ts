@@ -62,6 +62,12 @@ export function refuseExpired(req: Request, res: Response): void {
   refuse(req, res, 401, 'Unauthorized: the token has expired')
 }
 
+/** 429: the call stays on the connection that it has. */
+export function refuseDetached(req: Request, res: Response): void {
+  res.set('Retry-After', '1')
+  refuse(req, res, 429, 'Too Many Requests: too many calls have left the connection they came on')
+}
+
 /** For a moment, or for good: at the end of a drain. */
 export function refuseUnavailable(req: Request, res: Response, why: string): void {
   res.set('Retry-After', '1')

@@ -3,7 +3,7 @@ import { McpServer } from '@modelcontextprotocol/server'
 import { expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { type EventStore, memoryEventStore } from '../src/index.js'
-import { begin, call, events, post, send } from './raw.js'
+import { begin, call, events, initializeBody, post, send } from './raw.js'
 import { createTestServer, info, serve } from './support.js'
 
 /** A call whose connection is cut after its first event. */
@@ -122,6 +122,85 @@ it('goes to one connection only: two that resume at once share nothing', async (
   expect(ends.filter((end) => end === 20)).toHaveLength(1)
   const winner = ends.indexOf(20) === 0 ? one : two
   expect(progressOf(winner?.messages() ?? [])).toEqual(numbers(20))
+})
+
+it('counts a call that leaves its connection while that is still there, and gives its place back', async () => {
+  const { url, sessions } = await serve({
+    createServer: createTestServer,
+    eventStore: memoryEventStore(),
+    maxDetachedCalls: 8,
+  })
+  const { headers } = await begin(url)
+  const move = async (id: number, ms: number) => {
+    const left = events(await post(url, call('wait', { ms }, id), headers))
+    await vi.waitFor(() => expect(left.got).toHaveLength(1))
+    const last = { ...headers, 'last-event-id': String(left.got[0]?.id) }
+    return { left, response: await send(url, 'GET', last) }
+  }
+  const short = [await move(10, 1500), await move(11, 1500)]
+  expect(short.map(({ response }) => response.status)).toEqual([200, 200])
+  await Promise.all(short.map(({ left }) => left.reading))
+  expect(sessions.state()).toMatchObject({ calls: 2, detached: 2 })
+
+  const refused = await move(12, 3000)
+  expect(refused.response.status).toBe(429)
+  expect(refused.response.headers.get('retry-after')).toBe('1')
+  expect(sessions.state()).toMatchObject({ calls: 3, detached: 2 })
+
+  const streams = short.map(({ response }) => events(response))
+  await Promise.all(streams.map(({ reading }) => reading))
+  for (const stream of streams) expect(stream.state.text).toContain('waited')
+  expect(sessions.state()).toMatchObject({ calls: 1, detached: 0 })
+  // It was left where it was.
+  await refused.left.reading
+  expect(refused.left.state.text).toContain('waited')
+})
+
+it('takes no place twice: a call that moves again and again, and ends without a connection', async () => {
+  const { url, sessions } = await serve({
+    createServer: createTestServer,
+    eventStore: memoryEventStore(),
+    maxDetachedCalls: 4,
+    resumeWithinMs: 300,
+  })
+  const { headers } = await begin(url)
+  const left = events(await post(url, call('wait', { ms: 20_000 }), headers))
+  await vi.waitFor(() => expect(left.got).toHaveLength(1))
+  const last = { ...headers, 'last-event-id': String(left.got[0]?.id) }
+  for (let times = 0; times < 3; times++) {
+    const abort = new AbortController()
+    const response = await fetch(url, {
+      signal: abort.signal,
+      headers: { ...last, accept: 'text/event-stream' },
+    })
+    expect([response.status, sessions.state().detached]).toEqual([200, 1])
+    if (times > 0) abort.abort()
+  }
+  await vi.waitFor(() => expect(sessions.state()).toMatchObject({ calls: 0, detached: 0 }))
+})
+
+it('is not for the stream of initialize, which has no ids', async () => {
+  let answer = () => {}
+  const { url, sessions } = await serve({
+    eventStore: memoryEventStore(),
+    createServer: () => {
+      const server = new McpServer(info, { capabilities: {} })
+      server.server.setRequestHandler('initialize', async () => {
+        await new Promise<void>((resolve) => {
+          answer = resolve
+        })
+        return { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: info }
+      })
+      return server
+    },
+  })
+  const response = await post(url, initializeBody())
+  const id = String(response.headers.get('mcp-session-id'))
+  const last = { 'x-principal': 'alice', 'mcp-session-id': id, 'last-event-id': '1-0' }
+  expect((await send(url, 'GET', last)).status).toBe(204)
+  answer()
+  expect(await response.text()).toContain('serverInfo')
+  expect(sessions.state()).toMatchObject({ sessions: 1, calls: 0, detached: 0 })
 })
 
 it('is the server’s choice too: it ends a connection, and the client comes back for the answer', async () => {
