@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Request, Response } from 'express'
 
 const listeners = new WeakMap<Socket, Set<() => void>>()
 
@@ -12,6 +13,17 @@ export function onConnectionClose(socket: Socket, listener: () => void): () => v
   const waiting = listeners.get(socket) ?? watched(socket)
   waiting.add(listener)
   return () => waiting.delete(listener)
+}
+
+/** Calls `listener` when the client has gone, by the answer or by the connection, unless the returned function was called before. */
+export function onGone(req: Request, res: Response, listener: () => void): () => void {
+  res.once('close', listener)
+  if (res.destroyed) listener()
+  const forget = onConnectionClose(req.socket, listener)
+  return () => {
+    res.off('close', listener)
+    forget()
+  }
 }
 
 function watched(socket: Socket): Set<() => void> {

@@ -27,7 +27,7 @@ export interface Definitions {
   find(call: CallLike): Definition | undefined
   /** The scopes that it needs, all of them; of `subscriptions/listen` those of every resource it names. */
   scopesOf(call: CallLike): readonly string[]
-  /** What it counts against a rate limit; 1 where there is no definition. */
+  /** What it counts against a rate limit: of `subscriptions/listen` all that it names; 1 where there is no definition. */
   weightOf(call: CallLike): number
   /** One of `labels`, or undefined. */
   nameOf(call: CallLike): string | undefined
@@ -82,10 +82,20 @@ export function definitionsOf(lists: DefinitionLists): Definitions {
     return [...new Set(scopes)]
   }
 
+  function weightOf(call: CallLike): number {
+    if (call.method !== 'subscriptions/listen') return find(call)?.weight ?? 1
+    const uris = [...new Set(listenedUris(call.params))]
+    const weights = uris.map((uri) => locate(uri)?.definition.weight ?? 0)
+    return Math.max(
+      1,
+      weights.reduce((sum, weight) => sum + weight, 0),
+    )
+  }
+
   return {
     find,
     scopesOf,
-    weightOf: (call) => find(call)?.weight ?? 1,
+    weightOf,
     nameOf: (call) => find(call)?.label,
     labels: [...tools, ...readable, ...prompts].map(({ label }) => label),
     locate,

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AuthInfo, McpHttpHandler } from '@modelcontextprotocol/server'
 import type { Request as ExpressRequest, Response as ExpressResponse } from 'express'
-import { onConnectionClose } from './connection-close.js'
+import { onGone } from './connection-close.js'
 
 export interface ExchangeOptions {
   /** Aborts when the client goes away, and ends the exchange when somebody else aborts it. @default one of its own */
@@ -25,13 +25,7 @@ export async function exchange(
   options: ExchangeOptions = {},
 ): Promise<void> {
   const { disconnect = new AbortController(), onSent = () => {}, body = req.body } = options
-  let ended = false
-  const onClose = () => {
-    if (!ended) disconnect.abort()
-  }
-  res.once('close', onClose)
-  if (res.destroyed) onClose()
-  const forget = onConnectionClose(req.socket, onClose)
+  const forget = onGone(req, res, () => disconnect.abort())
   try {
     const { auth: authInfo } = req as { auth?: AuthInfo }
     const request = new ParsedRequest(req, body, disconnect.signal) as unknown as Request
@@ -41,7 +35,6 @@ export async function exchange(
     })
     await send(response, res, disconnect.signal, onSent)
   } finally {
-    ended = true
     forget()
   }
 }

@@ -11,7 +11,7 @@ import { discreet } from './discreet.js'
 import { optionError } from './errors.js'
 import { exchange } from './exchange.js'
 import { functionOrNone, milliseconds, wholeNumber } from './options.js'
-import type { StreamsDetails } from './refuse-stream.js'
+import { refuseClosing, type StreamsDetails } from './refuse-stream.js'
 import type { ToolServer } from './server.js'
 import { isListen, subscriptions } from './subscriptions.js'
 
@@ -123,13 +123,8 @@ export function handlerOver(
   )
 
   let closed = false
-  function refuse(req: Request, res: Response): void {
-    res.set({ 'Retry-After': '1', Connection: 'close' })
-    sendRpcError(req, res, 503, { code: 503, message: 'The server is shutting down' })
-  }
-
   async function mcpMiddleware(...[req, res]: Parameters<RequestHandler>): Promise<void> {
-    if (closed) return refuse(req, res)
+    if (closed) return refuseClosing(req, res)
     // Handed to the SDK unread, a body could open streams past the limits.
     if (req.body === undefined) {
       let read = false
@@ -137,7 +132,7 @@ export function handlerOver(
         read = true
       })
       if (!read) return
-      if (closed) return refuse(req, res)
+      if (closed) return refuseClosing(req, res)
     }
     // The SDK ends its answer at the first one to an id: the calls that go on then would be neither aborted nor counted.
     if (repeatsId(req)) return refuseRepeated(req, res)

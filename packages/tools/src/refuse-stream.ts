@@ -1,6 +1,6 @@
 import { sendRpcError } from '@mcp-prod/rpc'
 import type { Request, Response } from 'express'
-import type { Listening } from './subscribe.js'
+import type { Listening } from './narrow.js'
 
 /** Why no stream was free: what the client reads in `error.data`, and `onLimited` gets. */
 export interface StreamsDetails {
@@ -45,6 +45,12 @@ export function refuseExpired(req: Request, res: Response): void {
   const challenge = 'Bearer error="invalid_token", error_description="The token has expired"'
   res.set('WWW-Authenticate', challenge)
   sendRpcError(req, res, 401, { code: 401, message: 'Unauthorized: the token has expired' })
+}
+
+/** 503 to whatever comes, or has not begun, when the server closes. */
+export function refuseClosing(req: Request, res: Response): void {
+  res.set({ 'Retry-After': '1', Connection: 'close' })
+  sendRpcError(req, res, 503, { code: 503, message: 'The server is shutting down' })
 }
 
 /** 403 with the scopes to ask for, as for a read; or what is wrong with the parameters. */

@@ -11,6 +11,7 @@ import type { Abandoned } from './abandoned.js'
 import type { Work } from './attempt.js'
 import { type Budget, withinBudget } from './budget.js'
 import { type Limits, type Outcome, withinLimits } from './deadline.js'
+import type { Common } from './definition.js'
 import type { Answer } from './events.js'
 import { progressOf } from './progress.js'
 import type { RequestStates } from './request-state.js'
@@ -43,31 +44,48 @@ export async function runWithin(
   environment: CallEnvironment,
   started: number,
 ): Promise<Outcome<Answer>> {
-  const { limits, budget, abandoned, states } = environment
   const { context } = inbound
-  const requestState = await states.read(work.subject, context)
-  const run = (controller: AbortController, isOver: () => boolean) =>
-    answerTo(work, isOver, {
-      // Made when first looked at: a signal costs more than many a tool.
-      get signal() {
-        return controller.signal
-      },
-      principal,
-      requestState,
-      ...runContext(work, inbound, environment, isOver),
-    })
+  const requestState = await environment.states.read(work.subject, context)
+  const { definition } = work
+  const { signal: request } = context.mcpReq
+  return withinTime(
+    { definition, request, principal, started },
+    environment,
+    (controller, isOver) =>
+      answerTo(work, isOver, {
+        // Made when first looked at: a signal costs more than many a tool.
+        get signal() {
+          return controller.signal
+        },
+        principal,
+        requestState,
+        ...runContext(work, inbound, environment, isOver),
+      }),
+  )
+}
+
+/** What bounds the time of work. */
+export interface Bounds {
+  definition: Pick<Common, 'timeoutMs'>
+  /** Aborts when the client has gone, or has cancelled. */
+  request: AbortSignal
+  principal: Principal | undefined
+  /** By `performance.now()`. */
+  started: number
+}
+
+/** Runs work until the time of its definition or of the request is over, and looks after what goes on then. */
+export function withinTime<T>(
+  { definition, request, principal, started }: Bounds,
+  { limits, budget, abandoned }: CallEnvironment,
+  run: (controller: AbortController, isOver: () => boolean) => T | Promise<T>,
+): Promise<Outcome<T>> {
+  const { shutdown, isShuttingDown } = limits
   const runFor = (timeoutMs: number) =>
-    withinLimits(
-      run,
-      {
-        timeoutMs,
-        request: context.mcpReq.signal,
-        shutdown: limits.shutdown,
-        shuttingDown: limits.isShuttingDown(),
-      },
-      (working) => abandoned.watch(working, started, principal?.id),
+    withinLimits(run, { timeoutMs, request, shutdown, shuttingDown: isShuttingDown() }, (working) =>
+      abandoned.watch(working, started, principal?.id),
     )
-  const { timeoutMs } = work.definition
+  const { timeoutMs } = definition
   return budget ? withinBudget(budget, timeoutMs, runFor) : runFor(timeoutMs)
 }
 

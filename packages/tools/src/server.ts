@@ -13,10 +13,10 @@ import { type CallLike, type Definitions, definitionsOf } from './definitions.js
 import { withoutQuotes } from './discreet.js'
 import { environments } from './environments.js'
 import { type Host, handlersOf, install } from './handlers.js'
+import { type Listening, narrowed } from './narrow.js'
 import { serverEvents } from './notifier.js'
 import { flag, functionOrNone, wholeNumber } from './options.js'
 import type { ToolServerOptions } from './server-options.js'
-import { type Listening, narrowed } from './subscribe.js'
 import type { Logger } from './types.js'
 import { type Watched, watchedUris } from './watched.js'
 
@@ -34,8 +34,8 @@ export interface ToolServer extends McpServerFactory {
   adoptBus(bus: ServerEventBus): boolean
   /** The resources whose changes are waited for: what to tell of when a bus may have missed something. */
   readonly watched: Watched
-  /** Which of the resources that a `subscriptions/listen` names a caller may hear of. */
-  narrow(call: CallLike, authInfo: AuthInfo | undefined): Promise<Listening>
+  /** Which of the resources that a `subscriptions/listen` names a caller may hear of, looked at until `request` aborts. */
+  narrow(call: CallLike, authInfo: AuthInfo | undefined, request: AbortSignal): Promise<Listening>
 }
 
 /**
@@ -114,8 +114,8 @@ export function toolServerOf(
     adoptBus: { value: events.adopt },
     watched: { value: watched },
     narrow: {
-      value: (call: CallLike, authInfo: AuthInfo | undefined) =>
-        narrowed(definitions, { ignoreScopes: dangerouslyIgnoreScopes, logger }, call, authInfo),
+      value: (...asked: Parameters<ToolServer['narrow']>) =>
+        narrowed({ definitions, environmentOf, ignoreScopes: dangerouslyIgnoreScopes }, ...asked),
     },
   }) as ToolServer
 }

@@ -2,8 +2,12 @@ import { callsOf } from '@mcp-prod/rpc'
 import type { AuthInfo, McpHttpHandler } from '@modelcontextprotocol/server'
 import type { Request, Response } from 'express'
 import { callerKey } from './caller-key.js'
+import { onGone } from './connection-close.js'
 import { listenedUris } from './definitions.js'
+import type { Listening } from './narrow.js'
+import { type PlaceLimits, streamPlaces } from './places.js'
 import {
+  refuseClosing,
   refuseExpired,
   refuseListening,
   refuseStream,
@@ -11,12 +15,9 @@ import {
 } from './refuse-stream.js'
 import type { ToolServer } from './server.js'
 import { type Stream, stream } from './stream.js'
-import type { Listening } from './subscribe.js'
 import type { Watched } from './watched.js'
 
-export interface SubscriptionLimits {
-  maxSubscriptions: number
-  maxSubscriptionsPerPrincipal: number
+export interface SubscriptionLimits extends PlaceLimits {
   maxSubscriptionMs: number
   /** 0 for none. */
   maxSubscriptionIdleMs: number
@@ -54,13 +55,10 @@ export function subscriptions(
   const { maxSubscriptionMs, maxSubscriptionIdleMs: idleMs } = limits
   const keyOf = callerKey(principalOf)
   const streams = new Set<Stream>()
-  const counts = new Map<string, number>()
-
-  function count(key: string, change: 1 | -1): void {
-    const left = (counts.get(key) ?? 0) + change
-    if (left > 0) counts.set(key, left)
-    else counts.delete(key)
-  }
+  /** Of streams that are not open yet. */
+  const looking = new Set<AbortController>()
+  const places = streamPlaces(limits)
+  let closed = false
 
   function refuse(req: Request, res: Response, scope: StreamsDetails['scope']): void {
     const limit = scope === 'principal' ? maxSubscriptionsPerPrincipal : maxSubscriptions
@@ -69,50 +67,70 @@ export function subscriptions(
     if (onLimited) tell(() => onLimited(req, details))
   }
 
-  async function listeningOf(req: Request): Promise<Listening | undefined> {
+  function refuseOld(req: Request, res: Response): void {
+    onRefused(new Error('subscriptions/listen refused: the token has expired'))
+    refuseExpired(req, res)
+  }
+
+  const lifeOf = (req: Request) => Math.min(maxSubscriptionMs, leftOf(req))
+
+  async function listeningOf(req: Request, res: Response): Promise<Listening | 'gone' | undefined> {
     const [call] = callsOf(req)
     const { auth } = req as { auth?: AuthInfo }
     if (!narrow || !call || listenedUris(call.params).length === 0) return undefined
-    const listening = await narrow(call, auth)
-    if ('refused' in listening)
-      onRefused(new Error(`subscriptions/listen refused: ${listening.refused}`))
-    return listening
+    const look = new AbortController()
+    const forget = onGone(req, res, () => look.abort())
+    looking.add(look)
+    try {
+      const listening = await narrow(call, auth, look.signal)
+      if (look.signal.aborted) return 'gone'
+      if ('refused' in listening)
+        onRefused(new Error(`subscriptions/listen refused: ${listening.refused}`))
+      return listening
+    } finally {
+      looking.delete(look)
+      forget()
+    }
+  }
+
+  async function serveInPlace(req: Request, res: Response): Promise<void> {
+    const listening = await listeningOf(req, res)
+    if (closed) return refuseClosing(req, res)
+    if (listening === 'gone') return
+    if (listening && 'refused' in listening) return refuseListening(req, res, listening)
+    const lifeMs = lifeOf(req)
+    if (!(lifeMs > 0)) return refuseOld(req, res)
+    const opened = stream(open(), { lifeMs, idleMs }, () => {
+      if (onOpened) tell(() => onOpened(req))
+    })
+    const release = watched?.add(listening?.uris ?? [])
+    streams.add(opened)
+    try {
+      await opened.serve(req, res, bodyOf(req, listening?.uris))
+    } finally {
+      release?.()
+      streams.delete(opened)
+    }
   }
 
   return {
     async serve(req: Request, res: Response): Promise<void> {
-      const listening = await listeningOf(req)
-      if (listening && 'refused' in listening) return refuseListening(req, res, listening)
-      const lifeMs = Math.min(maxSubscriptionMs, leftOf(req))
-      if (!(lifeMs > 0)) {
-        onRefused(new Error('subscriptions/listen refused: the token has expired'))
-        return refuseExpired(req, res)
-      }
+      if (!(lifeOf(req) > 0)) return refuseOld(req, res)
       const key = keyOf(req)
-      if ((counts.get(key) ?? 0) >= maxSubscriptionsPerPrincipal)
-        return refuse(req, res, 'principal')
-      if (streams.size >= maxSubscriptions) return refuse(req, res, 'process')
-      const opened = stream(open(), { lifeMs, idleMs }, () => {
-        if (onOpened) tell(() => onOpened(req))
-      })
-      const release = watched?.add(listening?.uris ?? [])
-      streams.add(opened)
-      count(key, 1)
-      try {
-        await opened.serve(req, res, bodyOf(req, listening?.uris))
-      } finally {
-        release?.()
-        streams.delete(opened)
-        count(key, -1)
-      }
+      const missing = places.missing(key)
+      if (missing) return refuse(req, res, missing)
+      // Before it is asked what the caller may hear: who has no place left must not make work.
+      await places.within(key, () => serveInPlace(req, res))
     },
     /** Ends every stream in the protocol's way. */
     async close(): Promise<void> {
+      closed = true
+      for (const look of looking) look.abort()
       await Promise.all([...streams].map(({ end }) => end()))
     },
-    /** How many streams are open, and of how many callers: what must be none when all have gone. */
+    /** How many streams are open or about to be. */
     get size() {
-      return { streams: streams.size, callers: counts.size }
+      return places.size
     },
   }
 }
