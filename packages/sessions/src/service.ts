@@ -3,7 +3,7 @@ import type { Request, Response } from 'express'
 import { header } from './era.js'
 import { type GetParts, serveGet } from './get.js'
 import type { Owner } from './owner.js'
-import { isInitialize, messagesOf, servePost } from './post.js'
+import { acceptsStream, isInitialize, messagesOf, refuseUnacceptable, servePost } from './post.js'
 import { refuse, refuseSession, refuseUnavailable, type SessionsDetails } from './refuse.js'
 import type { Registry } from './registry.js'
 import { connect, type Session } from './session.js'
@@ -33,6 +33,8 @@ export function sessionService(parts: ServiceParts) {
     const messages = messagesOf(req, res)
     if (!messages) return
     if (messages.length > 1) return refuse(req, res, 400, 'Bad Request: initialize must come alone')
+    // A session that nobody learns of would take the place of one in use.
+    if (!acceptsStream(req)) return refuseUnacceptable(req, res)
     const session = registry.open(owner)
     if (typeof session === 'string') return refuseFull(session, req, res)
     try {

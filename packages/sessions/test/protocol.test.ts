@@ -3,7 +3,7 @@ import { McpServer } from '@modelcontextprotocol/server'
 import { describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { begin, call, events, initializeBody, post, send } from './raw.js'
-import { connect, info, seen, serve } from './support.js'
+import { connect, createTestServer, info, seen, serve } from './support.js'
 
 const modernMeta = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -120,6 +120,20 @@ describe('is refused', () => {
     expect((await send(url, 'POST', { ...headers, accept: '*/*' }, call('whoami'))).status).toBe(
       200,
     )
+  })
+
+  it('with 406 an initialize that takes no events, before it has a session or another has to go for it', async () => {
+    const createServer = vi.fn(createTestServer)
+    const { url, sessions, closed } = await serve({
+      createServer,
+      maxSessionsPerPrincipal: 1,
+      evictAfterMs: 0,
+    })
+    const { headers } = await begin(url)
+    const refused = await post(url, initializeBody(), { accept: 'application/json' })
+    expect([refused.status, refused.headers.has('mcp-session-id')]).toEqual([406, false])
+    expect([sessions.state().created, createServer.mock.calls.length, closed]).toEqual([1, 1, []])
+    expect((await post(url, call('whoami'), headers)).status).toBe(200)
   })
 
   it('with 400 a request whose id is in flight: its answer would go to the other', async () => {
@@ -291,9 +305,69 @@ describe('tells the call why the client cancelled it', () => {
   })
 })
 
+describe('answers with an error, and ends the call, what is no JSON', () => {
+  const secret = {
+    toJSON() {
+      throw new Error('the secret')
+    },
+  }
+  const values = { bigint: 10n, secret }
+  const servers = {
+    v1() {
+      const server = new ServerV1(info)
+      const register = server.registerTool.bind(server) as (...args: unknown[]) => unknown
+      for (const [name, value] of Object.entries(values))
+        register(name, {}, () => ({ content: [], _meta: { value } }))
+      return server as never
+    },
+    v2() {
+      const server = new McpServer(info)
+      for (const [name, value] of Object.entries(values))
+        server.registerTool(name, {}, () => ({ content: [], _meta: { value } }))
+      return server
+    },
+  }
+
+  it.each([
+    ['v1', 'bigint'],
+    ['v1', 'secret'],
+    ['v2', 'bigint'],
+    ['v2', 'secret'],
+  ] as const)('in a server of the SDK %s: %s', async (version, name) => {
+    const { url, sessions, errors } = await serve({ createServer: servers[version] })
+    const { headers } = await begin(url)
+    const stream = events(await post(url, call(name), headers))
+    await stream.reading
+    expect(stream.messages()).toEqual([
+      { jsonrpc: '2.0', id: 7, error: { code: -32603, message: 'Internal error' } },
+    ])
+    expect(sessions.state().calls).toBe(0)
+    expect(errors).toMatchObject([
+      { message: 'an answer is no JSON', cause: expect.any(Error) as Error },
+    ])
+  })
+
+  it('also an initialize, whose session ends', async () => {
+    const { url, closed } = await serve({
+      createServer: () => {
+        const server = new McpServer(info)
+        const initialize = () => ({
+          protocolVersion: '2025-11-25',
+          capabilities: {},
+          serverInfo: info,
+          _meta: { value: 10n },
+        })
+        server.server.setRequestHandler('initialize', initialize)
+        return server
+      },
+    })
+    expect(await (await post(url, initializeBody())).text()).toContain('-32603')
+    expect(closed.map(({ reason }) => reason)).toEqual(['failed'])
+  })
+})
+
 it('keeps nothing of a session whose beginning fails', async () => {
   let how = 'throw'
-  const { createTestServer } = await import('./support.js')
   const { url, sessions, failures } = await serve({
     createServer: (context) => {
       if (how === 'throw') throw new Error('no server')
