@@ -65,7 +65,10 @@ export interface ResourceTemplate extends Readable {
   readonly variables: Schema | undefined
   readonly completers: ReadonlyMap<string, Completers[string]>
   readonly list: ResourceTemplateDefinition<Schema>['list']
-  permits(input: { uri: string; variables: unknown }, principal: Principal | undefined): unknown
+  /** Undefined where whoever holds the scopes may read all. */
+  readonly permits:
+    | ((input: { uri: string; variables: unknown }, principal: Principal | undefined) => unknown)
+    | undefined
   run(input: { uri: string; variables: unknown }, context: ToolContext): Awaitable<unknown>
 }
 
@@ -85,6 +88,11 @@ export function defineResourceTemplate<Input extends Schema = Texts>(
   const of = `resource template "${name}"`
   functionOrNone(`list of ${of}`, list)
   functionOrNone(`permits of ${of}`, permits)
+  if (permits && common.cacheScope === 'public') {
+    optionError(
+      `cacheScope of ${of} must be private: it has permits, and a shared cache would ask for none`,
+    )
+  }
   const compiled = compile(of, uriTemplate)
   const known = (option: string, names: Iterable<string>) => {
     for (const variable of names) {
@@ -106,7 +114,7 @@ export function defineResourceTemplate<Input extends Schema = Texts>(
     variables,
     completers: completersOf(of, complete, schema),
     list: list as ResourceTemplate['list'],
-    permits: (permits ?? (() => true)) as ResourceTemplate['permits'],
+    permits: permits as ResourceTemplate['permits'],
     listing: { uriTemplate, ...listed },
     run: run as ResourceTemplate['run'],
   })

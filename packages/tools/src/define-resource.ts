@@ -20,7 +20,7 @@ export interface ResourceOptions extends CommonDefinition {
   annotations?: Annotations
   /** Milliseconds for which a client may keep what it read. @default 0 */
   ttlMs?: number
-  /** `public` when it is the same for every caller, so that caches may share it; not possible with `scopes`. @default 'private' */
+  /** `public` when it is the same for every caller, so that caches may share it; not possible with `scopes` or `permits`. @default 'private' */
   cacheScope?: 'public' | 'private'
 }
 

@@ -7,9 +7,8 @@ import {
 } from './definitions.js'
 import type { Located } from './locate.js'
 import { holdsScopes, principalOf } from './principal.js'
-import { variablesOf } from './read.js'
+import { isPermitted, variablesOf } from './read.js'
 import { type CallEnvironment, withinTime } from './run.js'
-import { isPermitted } from './subscribe.js'
 import type { Principal } from './types.js'
 
 /** So many URIs of one request are looked at at a time: each may ask a database. */

@@ -5,12 +5,11 @@ import {
   ResourceNotFoundError as ProtocolNotFound,
 } from '@modelcontextprotocol/server'
 import type { Work } from './attempt.js'
-import type { Readable } from './define-resource.js'
 import type { Answer } from './events.js'
 import { type Located, MAX_URI_CHARS } from './locate.js'
 import { ResourceNotFoundError } from './not-found.js'
 import type { Inbound } from './run.js'
-import type { RunContext } from './types.js'
+import type { Principal, RunContext } from './types.js'
 import { validate } from './validate.js'
 
 /** A read of a resource. What is expected to go wrong is a JSON-RPC error: a read has no other way to say it. */
@@ -27,7 +26,7 @@ export function readWork(located: Located, uri: string, { context, era }: Inboun
     run: (input, runContext) => runRead(located, input, runContext),
     toResult: (value) => ({
       outcome: 'ok',
-      result: contentsOf(definition, uri, value, era, retried),
+      result: contentsOf(located, uri, value, era, retried),
     }),
     refuse: refuseByError,
     notFound: () => unknownResource(uri),
@@ -52,12 +51,25 @@ export async function variablesOf(
   return { input: { uri, variables: checked.value } }
 }
 
-async function runRead({ definition }: Located, input: unknown, context: RunContext) {
-  if (definition.kind === 'resource') return definition.run(input as { uri: string }, context)
-  const asked = input as { uri: string; variables: unknown }
-  if ((await definition.permits(asked, context.principal)) !== true)
-    throw new ResourceNotFoundError()
-  return definition.run(asked, context)
+/** Whether a caller may read what a URI names: `input` is that of `variablesOf`. */
+export async function isPermitted(
+  { definition }: Located,
+  input: unknown,
+  principal: Principal | undefined,
+): Promise<boolean> {
+  if (definition.kind === 'resource' || !definition.permits) return true
+  return (await definition.permits(input as TemplateInput, principal)) === true
+}
+
+interface TemplateInput {
+  uri: string
+  variables: unknown
+}
+
+async function runRead(located: Located, input: unknown, context: RunContext) {
+  const { definition } = located
+  if (!(await isPermitted(located, input, context.principal))) throw new ResourceNotFoundError()
+  return definition.run(input as TemplateInput, context)
 }
 
 /** -32602 in both eras, as the SDK has it, with the URI that the caller sent. */
@@ -71,19 +83,21 @@ export function unknownResource(uri: string): Answer {
 }
 
 function contentsOf(
-  { name, mimeType, ttlMs, cacheScope, scopes }: Readable,
+  { definition, scopes }: Located,
   uri: string,
   value: unknown,
   era: Inbound['era'],
   retried: boolean,
 ): object {
   if (isInputRequiredResult(value)) return value
+  const { name, mimeType, ttlMs, cacheScope } = definition
   const typed = { uri, ...(mimeType !== undefined && { mimeType }) }
   const { ttlMs: ownTtlMs, cacheScope: ownScope, ...result } = resultOf(name, typed, value)
   if (era === 'legacy') return result
   // What depends on more than the URI is not what the URI names.
   if (retried) return { ...result, ttlMs: 0, cacheScope: 'private' }
-  const shared = scopes.length === 0 && (ownScope ?? cacheScope) === 'public'
+  const isForAll = scopes.length === 0 && !('permits' in definition && definition.permits)
+  const shared = isForAll && (ownScope ?? cacheScope) === 'public'
   return { ...result, ttlMs: ownTtlMs ?? ttlMs, cacheScope: shared ? 'public' : 'private' }
 }
 

@@ -2,9 +2,8 @@ import type { Work } from './attempt.js'
 import { MAX_SUBSCRIBED_URIS } from './definitions.js'
 import type { Located } from './locate.js'
 import { ResourceNotFoundError } from './not-found.js'
-import { refuseByError, unknownResource, variablesOf } from './read.js'
+import { isPermitted, refuseByError, unknownResource, variablesOf } from './read.js'
 import { ToolError } from './tool-error.js'
-import type { Principal } from './types.js'
 
 /** A subscription of the 2025 revisions: only to what the caller may read. */
 export function subscribeWork(located: Located, uri: string, add: () => boolean): Work {
@@ -24,18 +23,4 @@ export function subscribeWork(located: Located, uri: string, add: () => boolean)
     refuse: refuseByError,
     notFound: () => unknownResource(uri),
   }
-}
-
-/** Whether a caller may read what a URI names: `input` is that of `variablesOf`. */
-export async function isPermitted(
-  { definition }: Located,
-  input: unknown,
-  principal: Principal | undefined,
-): Promise<boolean> {
-  if (definition.kind === 'resource') return true
-  const permitted = await definition.permits(
-    input as { uri: string; variables: unknown },
-    principal,
-  )
-  return permitted === true
 }

@@ -245,6 +245,38 @@ it('keeps one caller from what another may read, in caches as well', async () =>
   ).toThrow(/cacheScope of resource "x" must be private/)
 })
 
+it('keeps what several templates match from whom one of them keeps it, and what is permitted one by one', async () => {
+  const run = () => 'x'
+  const contents = [{ uri: 'd://x', text: 'x' }]
+  const permits = () => true
+  const resources = [
+    defineResourceTemplate({
+      name: 'any',
+      uriTemplate: 'd://{+path}',
+      ttlMs: 60_000,
+      cacheScope: 'public',
+      run,
+    }),
+    defineResourceTemplate({ name: 'some', uriTemplate: 'd://secret/{id}', scopes: ['a'], run }),
+    defineResourceTemplate({
+      name: 'own',
+      uriTemplate: 'own://{id}',
+      permits,
+      run: () => ({ contents, cacheScope: 'public' }),
+    }),
+  ]
+  const { url } = await serve([], { resources }, ['a'])
+  const scopeOf = async (uri: string) =>
+    (await ask(url, 'modern', 'resources/read', { uri })).result.cacheScope
+  expect(await scopeOf('d://open/1')).toBe('public')
+  expect(await scopeOf('d://secret/1')).toBe('private')
+  expect(await scopeOf('own://1')).toBe('private')
+  const shared = { uriTemplate: 'p://{id}', cacheScope: 'public', permits, run } as const
+  expect(() => defineResourceTemplate({ name: 'p', ...shared })).toThrow(
+    /cacheScope of resource template "p" must be private: it has permits/,
+  )
+})
+
 it('shows in lists only what the caller may use, where that is asked for', async () => {
   for (const era of eras) {
     for (const [scopes, shown] of [
