@@ -44,6 +44,7 @@ export interface TransportParts extends Omit<ChannelsParts, 'onAbandoned'> {
 }
 
 const ENDED: EndError = { code: 404, message: 'Not Found: the session has ended' }
+const NO_JSON = { code: -32603, message: 'Internal error' }
 const UNANSWERED = { code: 408, message: 'Request Timeout: the client did not answer' }
 
 /**
@@ -94,12 +95,25 @@ export function sessionTransport(parts: TransportParts): SessionTransport {
     const channel = channels.of(id)
     // Cancelled meanwhile: nobody waits for it.
     if (!channel) return
-    channel.emit(message)
+    const said = emitAnswer(channel, id, message)
     channels.settle(id)
     if (id !== initializing) return
     initializing = undefined
-    const { result } = message as { result?: { protocolVersion?: string } }
+    const { result } = said as { result?: { protocolVersion?: string } }
     onInitialized(result?.protocolVersion)
+  }
+
+  /** What the client was told: an answer that is no JSON, such as one with a BigInt in it, must not leave the call open. */
+  function emitAnswer(channel: Channel, id: RequestId, message: JSONRPCMessage): JSONRPCMessage {
+    try {
+      channel.emit(message)
+      return message
+    } catch (cause) {
+      onError(new Error('an answer is no JSON', { cause }))
+      const failed = { jsonrpc: '2.0' as const, id, error: NO_JSON }
+      channel.emit(failed)
+      return failed
+    }
   }
 
   /** In words of our own: what the server's SDK refuses of the client's would free the place of a call that runs on. */
