@@ -53,7 +53,8 @@ export function createChannel({
   let held: StoredEvent[] | undefined
   let heldBytes = 0
   let ending = false
-  let stored: Promise<unknown> = Promise.resolve()
+  /** Events on their way to the store. Not one promise for all of them: it would keep those before it. */
+  const storing = new Set<Promise<unknown>>()
 
   function eventOf({ seq, data }: StoredEvent): string {
     const id = recorder ? `id: ${number}-${seq}\n` : ''
@@ -78,7 +79,7 @@ export function createChannel({
     const mine: StoredEvent[] = []
     held = mine
     heldBytes = 0
-    await within(STORED_WITHIN_MS, () => stored)
+    await within(STORED_WITHIN_MS, () => Promise.all(storing))
     let last = after
     for (const event of (await recorder?.read(session, number, after)) ?? []) {
       to.write(eventOf(event))
@@ -104,8 +105,9 @@ export function createChannel({
       // Nobody has an id from which to resume it.
       if (number === 0 && !opened) return
       const event = { seq: ++seq, data: JSON.stringify(message) }
-      const storing = recorder?.append(session, number, event)
-      if (storing) stored = Promise.all([stored, storing])
+      const stored = recorder?.append(session, number, event)
+      if (stored) storing.add(stored)
+      stored?.then(() => storing.delete(stored))
       if (!held) output?.write(eventOf(event))
       else {
         held.push(event)
