@@ -43,12 +43,12 @@ export interface SessionHandlerOptions {
   maxDetachedCalls?: number
   /** Its list-changed events are told to all sessions: that of `toolHandler`. @default none */
   bus?: ServerEventBus
-  /** Told of each new session; what it throws is ignored, here and below. @default none */
+  /** Told of each new session; what it throws, or rejects, is ignored, here and below. @default none */
   onOpened?: (session: SessionInfo) => unknown
   /** Told of each session that ended. @default none */
   onClosed?: (session: SessionInfo, reason: CloseReason) => unknown
   /** Told of each session that was refused because none was free, of this caller (429) or of all (503). @default none */
   onLimited?: (req: Request, layer: 'sessions', details: SessionsDetails) => unknown
   /** Told of failures outside tools and of an event store that failed; changes no answer. @default none */
-  onError?: (error: Error) => void
+  onError?: (error: Error) => unknown
 }

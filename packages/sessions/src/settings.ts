@@ -7,6 +7,7 @@ import {
   wholeNumber,
 } from './options.js'
 import type { SessionHandlerOptions } from './session-options.js'
+import { tell } from './tell.js'
 
 /** What was given, checked, and the defaults of the rest. */
 export function settingsOf(options: SessionHandlerOptions) {
@@ -47,13 +48,7 @@ export function settingsOf(options: SessionHandlerOptions) {
     ...{ maxSessions, maxSessionsPerPrincipal, evictAfterMs, idleMs, maxAgeMs, maxStreamMs },
     ...{ keepAliveMs, maxBufferBytes, answerTimeoutMs, resumeWithinMs, maxDetachedCalls },
     retryMs: () => Math.round(retryMs * (1 + Math.random())),
-    onError(error: Error) {
-      try {
-        onError(error)
-      } catch {
-        // Who only watches must not decide how a request ends.
-      }
-    },
+    onError: (error: Error) => tell(() => onError(error)),
   }
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { memoryEventStore, sessionHandler } from '../src/index.js'
 import { createTestServer } from './support.js'
 
@@ -48,21 +48,40 @@ describe('an option that is none throws at creation', () => {
   })
 })
 
-it('hooks that throw or reject change nothing', async () => {
+it.each([
+  [
+    'throw',
+    () => {
+      throw new Error('hook')
+    },
+  ],
+  ['reject', () => Promise.reject(new Error('hook'))],
+])('hooks that %s change nothing, and no rejection is left unhandled', async (_, fail) => {
   const { serve } = await import('./support.js')
-  const { begin, initializeBody, post, send } = await import('./raw.js')
-  const fail = () => {
-    throw new Error('hook')
+  const { begin, call, initializeBody, post, send } = await import('./raw.js')
+  const unhandled = vi.fn()
+  process.on('unhandledRejection', unhandled)
+  onTestFinished(() => void process.off('unhandledRejection', unhandled))
+  let errors = 0
+  // No mock: that would handle what it rejects.
+  const onError = () => {
+    errors++
+    return fail()
   }
   const { url, sessions } = await serve({
     maxSessionsPerPrincipal: 1,
-    onOpened: () => Promise.reject(new Error('hook')),
+    eventStore: { append: fail, read: () => [], drop: fail },
+    onOpened: fail,
     onClosed: fail,
     onLimited: fail,
-    onError: fail,
+    onError,
   })
   const { headers } = await begin(url)
+  expect(await (await post(url, call('whoami'), headers)).text()).toContain('alice')
   expect((await post(url, initializeBody())).status).toBe(429)
   expect((await send(url, 'DELETE', headers)).status).toBe(204)
   expect(sessions.state().sessions).toBe(0)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(errors).toBeGreaterThan(0)
+  expect(unhandled).not.toHaveBeenCalled()
 })
