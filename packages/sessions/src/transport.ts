@@ -147,12 +147,12 @@ export function sessionTransport(parts: TransportParts): SessionTransport {
         return
       }
       const channel = channelFor(message, relatedRequestId)
-      if (isJSONRPCRequest(message)) {
-        if (!channel || !channels.isReachable(channel))
-          throw new Error('the client has no stream open on which it could be asked')
-        asks.add(message.id)
-      }
+      const isAsk = isJSONRPCRequest(message)
+      if (isAsk && !(channel && channels.isReachable(channel)))
+        throw new Error('the client has no stream open on which it could be asked')
       channel?.emit(message)
+      // Not before: what is no JSON was not asked.
+      if (isAsk) asks.add(message.id)
     },
     deliver(messages, extra) {
       for (const message of messages) {

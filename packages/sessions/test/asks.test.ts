@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { McpRequestContext, McpServer, McpServerFactory } from '@modelcontextprotocol/server'
+import {
+  type McpRequestContext,
+  McpServer,
+  type McpServerFactory,
+} from '@modelcontextprotocol/server'
 import { expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { memoryEventStore } from '../src/index.js'
 import { begin, call, events, post, send } from './raw.js'
-import { createTestServer, serve } from './support.js'
+import { createTestServer, info, serve } from './support.js'
 
 it('a client that never answers holds a call for so long and no longer', async () => {
   const { url, sessions } = await serve({ answerTimeoutMs: 300 })
@@ -44,6 +48,28 @@ it('an answer counts once, and only under the id that was asked', async () => {
   expect(stream.messages()).toHaveLength(2)
   expect(stream.state.text).toContain('right')
   expect(errors).toEqual([])
+})
+
+it('a question that is no JSON fails, and is not waited for', async () => {
+  const heard: string[] = []
+  const createServer = () => {
+    const server = new McpServer(info)
+    server.server.onerror = ({ message }) => heard.push(message)
+    server.registerTool('ask', {}, async () => {
+      const metadata = { count: 10n }
+      await server.server.createMessage({ messages: [], maxTokens: 1, metadata } as never)
+      return { content: [] }
+    })
+    return server
+  }
+  const { url } = await serve({ createServer, answerTimeoutMs: 50 })
+  const { headers } = await begin(url)
+  const stream = events(await post(url, call('ask'), headers))
+  await stream.reading
+  expect(stream.messages()).toMatchObject([{ id: 7, result: { isError: true } }])
+  expect(stream.state.text).toContain('BigInt')
+  await sleep(200)
+  expect(heard).toEqual([])
 })
 
 /** Servers as they are made, so that a test can ask through them outside of any call. */
