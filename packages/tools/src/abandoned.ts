@@ -1,3 +1,4 @@
+import { inform } from './inform.js'
 import type { Logger } from './types.js'
 
 /** Milliseconds that work may go on after its call has ended, before it counts as abandoned. */
@@ -26,7 +27,7 @@ export function abandonedRuns(
   tool: string,
   maxAbandoned: number,
   logger: Logger,
-  onAbandoned: (event: AbandonedEvent) => void,
+  onAbandoned: (event: AbandonedEvent) => unknown,
 ): Abandoned {
   let running = 0
   // With tiny budgets one caller could otherwise close a tool for all.
@@ -43,12 +44,10 @@ export function abandonedRuns(
 
   function tell(ended: boolean, principal: string | undefined): void {
     count(ended ? -1 : 1, principal)
-    try {
-      onAbandoned({ tool, ended })
-    } catch (error) {
-      // Who only watches must not decide what is counted.
-      logger.warn('onAbandoned failed', { error })
-    }
+    inform(
+      () => onAbandoned({ tool, ended }),
+      (error) => logger.warn('onAbandoned failed', { error }),
+    )
   }
 
   function watch(work: Promise<unknown>, startedAt: number, principal: string | undefined): void {

@@ -18,12 +18,14 @@ export function withinBudget<T>(
   let working: Promise<T> | undefined
   let late = false
   try {
-    budget(ownTimeoutMs, (timeoutMs) => {
+    const given: unknown = budget(ownTimeoutMs, (timeoutMs) => {
       if (late) throw new Error('budget called its work after it had returned')
       if (!(timeoutMs >= 0)) throw new Error(`budget named no number of milliseconds: ${timeoutMs}`)
       working ??= work(Math.min(ownTimeoutMs, timeoutMs))
       return working
     })
+    // One that waits for the work fails with it, and nobody waits for that.
+    Promise.resolve(given).catch(() => {})
   } catch (error) {
     if (!working) throw error
   } finally {

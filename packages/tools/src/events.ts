@@ -1,4 +1,5 @@
 import type { ProtocolError } from '@modelcontextprotocol/server'
+import { inform } from './inform.js'
 import { cut } from './issues.js'
 import type { Logger, Principal } from './types.js'
 
@@ -49,25 +50,17 @@ export type Answer =
   | { outcome: ToolOutcome | 'unknown_tool'; error: ProtocolError; narrowed?: boolean }
 
 export interface EventHooks {
-  onCall: (event: ToolCallEvent) => void
-  onRequest: (event: RequestEvent) => void
+  onCall: (event: ToolCallEvent) => unknown
+  onRequest: (event: RequestEvent) => unknown
   logger: Logger
 }
 
-/** Tells both hooks. Who only watches must not decide how a call ends. */
+/** Tells both hooks. */
 export function tell({ onCall, onRequest, logger }: EventHooks, event: RequestEvent): void {
   const { method, name: _name, asked, ...rest } = event
-  try {
-    onRequest(event)
-  } catch (error) {
-    logger.warn('onRequest failed', { error })
-  }
-  if (method !== 'tools/call') return
-  try {
-    onCall({ tool: asked, ...rest })
-  } catch (error) {
-    logger.warn('onCall failed', { error })
-  }
+  const failed = (hook: string) => (error: unknown) => logger.warn(`${hook} failed`, { error })
+  inform(() => onRequest(event), failed('onRequest'))
+  if (method === 'tools/call') inform(() => onCall({ tool: asked, ...rest }), failed('onCall'))
 }
 
 /** What a caller wrote, fit to be kept: short, and of a URI without user and password. */

@@ -10,14 +10,15 @@ import type { Request, RequestHandler, Response } from 'express'
 import { discreet } from './discreet.js'
 import { optionError } from './errors.js'
 import { exchange } from './exchange.js'
+import { inform } from './inform.js'
 import { functionOrNone, milliseconds, wholeNumber } from './options.js'
 import { refuseClosing, type StreamsDetails } from './refuse-stream.js'
 import type { ToolServer } from './server.js'
 import { isListen, subscriptions } from './subscriptions.js'
 
 export interface ToolHandlerOptions {
-  /** Told of refused requests and failures outside tools; changes no answer. @default none */
-  onError?: (error: Error) => void
+  /** Told of refused requests and failures outside tools. What it throws is ignored. @default none */
+  onError?: (error: Error) => unknown
   /** Most `subscriptions/listen` streams open at once; further ones get 503. @default 1024 */
   maxSubscriptions?: number
   /** Most of them of one principal; further ones get 429. @default 16, or half of `maxSubscriptions` if that is less */
@@ -93,13 +94,7 @@ export function handlerOver(
   functionOrNone('principalOf', principalOf)
   functionOrNone('onOpened', onOpened)
   functionOrNone('onLimited', onLimited)
-  function report(error: Error): void {
-    try {
-      onError(discreet(error))
-    } catch {
-      // Who only watches must not decide how a request ends.
-    }
-  }
+  const report = (error: Error) => inform(() => onError(discreet(error)))
   const common = { onerror: report, keepAliveMs }
   const server = 'adoptBus' in factory ? (factory as ToolServer) : undefined
   if (bus && server?.adoptBus(bus) === false)

@@ -22,12 +22,12 @@ export interface ToolServerOptions {
   /** Gets the text and stack of masked errors. Without it they are lost. @default none */
   logger?: Logger
   /** Called at the end of every call, of unknown tools too; what it throws is logged. @default none */
-  onCall?: (event: ToolCallEvent) => void
+  onCall?: (event: ToolCallEvent) => unknown
   /**
    * Called at the end of every request for a tool, a resource or a prompt, completions and legacy subscriptions included; what it
    * throws is logged. @default none
    */
-  onRequest?: (event: RequestEvent) => void
+  onRequest?: (event: RequestEvent) => unknown
   /**
    * Aborts when running calls must stop now, such as a shutdown's end. It also closes the threads of `inWorker`.
    * @default none
@@ -47,7 +47,7 @@ export interface ToolServerOptions {
    * Called when a run goes on for 1 s after its call has ended, and again when it ends after all; what it throws is logged.
    * @default none
    */
-  onAbandoned?: (event: AbandonedEvent) => void
+  onAbandoned?: (event: AbandonedEvent) => unknown
   /**
    * Runs of one tool that may be abandoned at a time, a quarter of them of one principal; while there are so many,
    * its calls are refused. @default 100

@@ -4,6 +4,7 @@ import type { Request, Response } from 'express'
 import { callerKey } from './caller-key.js'
 import { onGone } from './connection-close.js'
 import { listenedUris } from './definitions.js'
+import { inform } from './inform.js'
 import type { Listening } from './narrow.js'
 import { type PlaceLimits, streamPlaces } from './places.js'
 import {
@@ -64,7 +65,7 @@ export function subscriptions(
     const limit = scope === 'principal' ? maxSubscriptionsPerPrincipal : maxSubscriptions
     onRefused(new Error(`subscriptions/listen refused: ${scope} has its ${limit} streams`))
     const details = refuseStream(req, res, scope, limit)
-    if (onLimited) tell(() => onLimited(req, details))
+    if (onLimited) inform(() => onLimited(req, details))
   }
 
   function refuseOld(req: Request, res: Response): void {
@@ -101,7 +102,7 @@ export function subscriptions(
     const lifeMs = lifeOf(req)
     if (!(lifeMs > 0)) return refuseOld(req, res)
     const opened = stream(open(), { lifeMs, idleMs }, () => {
-      if (onOpened) tell(() => onOpened(req))
+      if (onOpened) inform(() => onOpened(req))
     })
     const release = watched?.add(listening?.uris ?? [])
     streams.add(opened)
@@ -141,13 +142,6 @@ function bodyOf(req: Request, uris: readonly string[] | undefined): unknown {
   const { params, ...message } = req.body
   const notifications = { ...params.notifications, resourceSubscriptions: uris }
   return { ...message, params: { ...params, notifications } }
-}
-
-/** Who only watches must not decide how a request ends, neither at once nor later. */
-function tell(listener: () => unknown): void {
-  try {
-    Promise.resolve(listener()).catch(() => {})
-  } catch {}
 }
 
 /** Milliseconds until the token expires; not a number when `expiresAt` is none, which opens nothing. */
