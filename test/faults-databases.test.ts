@@ -122,7 +122,9 @@ async function survives(
   await mend()
   await readyIs(200)
   await expect.poll(async () => isFine(await call()), { timeout: RECOVERY_MS }).toBe(true)
-  await expect.poll(() => healthOf(server), { timeout: 5_000 }).toMatchObject({ status: 'ok' })
+  await expect
+    .poll(() => healthOf(server), { timeout: RECOVERY_MS })
+    .toMatchObject({ status: 'ok' })
   const { health, ready } = await stopWatching()
   expect(health).toEqual([200])
   expect(ready.every((status) => status === 200 || status === 503)).toBe(true)

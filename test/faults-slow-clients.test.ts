@@ -4,7 +4,7 @@ import { callNumbers, isMean2, mcpRequest } from './support/faults/call.js'
 import { change } from './support/faults/change.js'
 import { expectCleanLog } from './support/faults/judge.js'
 import { killAll, memoryOf, startServer, stopServer } from './support/faults/server.js'
-import { slowClient, socketsOf } from './support/faults/sockets.js'
+import { heldOf, slowClient, socketsOf } from './support/faults/sockets.js'
 import { watch } from './support/faults/watch.js'
 import { type Project, writeServer } from './support/project.js'
 
@@ -98,7 +98,6 @@ describe('slow clients', () => {
     // Eighty such lists are far more than the kernel keeps for a client.
     await change(project, 'tools/countdown.js', "'Waits", "'x'.repeat(100_000) + 'Waits")
     const server = await startServer(project)
-    const before = await socketsOf(server.pid)
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
     const { Authorization } = mcpRequest(server.key, 'tools/list', {}).headers
     const head = headOf({
@@ -111,12 +110,13 @@ describe('slow clients', () => {
     const begin = `POST /mcp HTTP/1.1\r\n${head}\r\n${body}`.repeat(80)
     const readers = Array.from({ length: 2 }, () => slowClient(server.port, { begin }))
     for (const { socket } of readers) socket.pause()
-    await expect.poll(() => socketsOf(server.pid), { timeout: 10_000 }).toBe(before + 2)
+    const held = () => heldOf(readers, server.port)
+    await expect.poll(held, { timeout: 10_000 }).toBe(2)
     const stopWatching = watch(server)
     const open = async () => {
       const call = await callNumbers(server)
       expect(call).toSatisfy(isMean2)
-      return (await socketsOf(server.pid)) - before
+      return held()
     }
     await expect.poll(open, { timeout: 60_000, interval: 500 }).toBe(0)
     expect(await memoryOf(server.pid, 'VmHWM')).toBeLessThan(256 * MIB)

@@ -1,4 +1,4 @@
-import { readdir, readlink } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 
 /** A client's connection, and when the server ended it. */
@@ -42,6 +42,17 @@ export function slowClient(port: number, { begin, drip = '' }: SlowOptions): Slo
     })
   })
   return { socket, received: () => received, closed, closedAfterMs: () => closedAfterMs }
+}
+
+/** How many of these clients' connections the server at a port still holds. What the kernel alone still has counts no more. */
+export async function heldOf(clients: readonly Slow[], port: number): Promise<number> {
+  const ports = new Set(clients.map(({ socket }) => socket.localPort))
+  const lines = (await readFile('/proc/net/tcp', 'utf8')).trim().split('\n').slice(1)
+  const portOf = (address = '') => Number.parseInt(address.split(':')[1] ?? '', 16)
+  return lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, remote]) => portOf(local) === port && ports.has(portOf(remote)))
+    .filter((words) => words[9] !== '0').length
 }
 
 /** How many sockets a process has open, listening ones and pipes included. */
