@@ -1,10 +1,10 @@
 import {
   type GetPromptResult,
-  isInputRequiredResult,
   isSpecType,
   ProtocolError,
   ProtocolErrorCode,
 } from '@modelcontextprotocol/server'
+import { asksClient } from './asks-client.js'
 import type { Work } from './attempt.js'
 import type { Prompt } from './define-prompt.js'
 import type { Answer } from './events.js'
@@ -39,7 +39,7 @@ export function unknownPrompt(name: string): Answer {
 }
 
 function messagesOf({ name, description }: Prompt, value: unknown): object {
-  if (isInputRequiredResult(value)) return value
+  if (asksClient(value)) return value
   const described = { ...(description !== undefined && { description }) }
   if (typeof value === 'string') {
     return { ...described, messages: [{ role: 'user', content: { type: 'text', text: value } }] }

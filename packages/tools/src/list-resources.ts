@@ -106,6 +106,8 @@ function listWork(template: ResourceTemplate, cursor: string | undefined): Work 
       const page = (Array.isArray(value) ? { resources: value } : value) as ResourcePage
       if (!Array.isArray(page?.resources))
         throw new Error(`list of resource "${name}" gave no list`)
+      // Found out here, where it can still be masked: later the SDK would not answer at all.
+      JSON.stringify(page)
       const { resources: entries, nextCursor } = page
       return { outcome: 'ok', result: { entries, ...(nextCursor && { nextCursor }) } }
     },

@@ -1,9 +1,9 @@
 import {
-  isInputRequiredResult,
   ProtocolError,
   ProtocolErrorCode,
   ResourceNotFoundError as ProtocolNotFound,
 } from '@modelcontextprotocol/server'
+import { asksClient } from './asks-client.js'
 import type { Work } from './attempt.js'
 import type { Answer } from './events.js'
 import { type Located, MAX_URI_CHARS } from './locate.js'
@@ -89,7 +89,7 @@ function contentsOf(
   era: Inbound['era'],
   retried: boolean,
 ): object {
-  if (isInputRequiredResult(value)) return value
+  if (asksClient(value)) return value
   const { name, mimeType, ttlMs, cacheScope } = definition
   const typed = { uri, ...(mimeType !== undefined && { mimeType }) }
   const { ttlMs: ownTtlMs, cacheScope: ownScope, ...result } = resultOf(name, typed, value)

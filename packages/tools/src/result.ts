@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import { isCallToolResult, isInputRequiredResult } from '@modelcontextprotocol/server'
+import { isCallToolResult } from '@modelcontextprotocol/server'
+import { asksClient } from './asks-client.js'
 import type { Tool } from './define.js'
 import { issuesOf } from './issues.js'
 import { validate } from './validate.js'
@@ -17,7 +18,7 @@ export function errorResult(text: string): CallToolResult {
  */
 export async function toResult(tool: Tool, value: unknown): Promise<CallToolResult> {
   // A request for more input (2026-07-28) is no answer yet, so the output schema has no say.
-  if (isInputRequiredResult(value)) return value as unknown as CallToolResult
+  if (asksClient(value)) return value as unknown as CallToolResult
   if (tool.output === undefined) {
     if (typeof value === 'string') return { content: [{ type: 'text', text: value }] }
     // Found out here, where it can still be masked: later the SDK would answer with its text, or not at all.
