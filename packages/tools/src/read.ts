@@ -53,12 +53,16 @@ export async function variablesOf(
 
 /** Whether a caller may read what a URI names: `input` is that of `variablesOf`. */
 export async function isPermitted(
-  { definition }: Located,
+  located: Located,
   input: unknown,
   principal: Principal | undefined,
 ): Promise<boolean> {
-  if (definition.kind === 'resource' || !definition.permits) return true
-  return (await definition.permits(input as TemplateInput, principal)) === true
+  const permits = permitsOf(located)
+  return permits === undefined || (await permits(input as TemplateInput, principal)) === true
+}
+
+function permitsOf({ definition }: Located) {
+  return definition.kind === 'template' ? definition.permits : undefined
 }
 
 interface TemplateInput {
@@ -67,9 +71,10 @@ interface TemplateInput {
 }
 
 async function runRead(located: Located, input: unknown, context: RunContext) {
-  const { definition } = located
   if (!(await isPermitted(located, input, context.principal))) throw new ResourceNotFoundError()
-  return definition.run(input as TemplateInput, context)
+  // Who called has been told that it did not happen.
+  if (permitsOf(located)) context.signal.throwIfAborted()
+  return located.definition.run(input as TemplateInput, context)
 }
 
 /** -32602 in both eras, as the SDK has it, with the URI that the caller sent. */
@@ -83,20 +88,20 @@ export function unknownResource(uri: string): Answer {
 }
 
 function contentsOf(
-  { definition, scopes }: Located,
+  located: Located,
   uri: string,
   value: unknown,
   era: Inbound['era'],
   retried: boolean,
 ): object {
   if (asksClient(value)) return value
-  const { name, mimeType, ttlMs, cacheScope } = definition
+  const { name, mimeType, ttlMs, cacheScope } = located.definition
   const typed = { uri, ...(mimeType !== undefined && { mimeType }) }
   const { ttlMs: ownTtlMs, cacheScope: ownScope, ...result } = resultOf(name, typed, value)
   if (era === 'legacy') return result
   // What depends on more than the URI is not what the URI names.
   if (retried) return { ...result, ttlMs: 0, cacheScope: 'private' }
-  const isForAll = scopes.length === 0 && !('permits' in definition && definition.permits)
+  const isForAll = located.scopes.length === 0 && !permitsOf(located)
   const shared = isForAll && (ownScope ?? cacheScope) === 'public'
   return { ...result, ttlMs: ownTtlMs ?? ttlMs, cacheScope: shared ? 'public' : 'private' }
 }

@@ -38,7 +38,11 @@ export function sessionEvents(
 ): SessionEvents {
   const uris = new Map<string, () => void>()
   let stop: (() => void) | undefined
-  const lasts = () => lasting || server.transport?.sessionId !== undefined
+  function lasts(): boolean {
+    // What comes after its end would be kept forever.
+    if (!server.transport) return false
+    return lasting || server.transport.sessionId !== undefined
+  }
 
   function drop(uri: string): void {
     uris.get(uri)?.()

@@ -14,8 +14,10 @@ export function subscribeWork(located: Located, uri: string, add: () => boolean)
     scopes,
     subject: { method: 'resources/subscribe', name: uri, input: {} },
     validate: () => variablesOf(located, uri),
-    async run(input, { principal }) {
+    async run(input, { principal, signal }) {
       if (!(await isPermitted(located, input, principal))) throw new ResourceNotFoundError()
+      // Who called has been told that it did not happen, or is gone and would never unsubscribe.
+      signal.throwIfAborted()
       if (add()) return
       throw new ToolError(`A session may subscribe to ${MAX_SUBSCRIBED_URIS} resources at most`)
     },

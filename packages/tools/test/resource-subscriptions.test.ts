@@ -8,6 +8,8 @@ import {
   defineResource,
   defineResourceTemplate,
   defineTool,
+  type ToolServer,
+  type ToolServerOptions,
   toolHandler,
 } from '../src/index.js'
 import { ask } from './asking.js'
@@ -122,9 +124,30 @@ it('reads what is permitted, and hides the rest as if it did not exist', async (
   })
 })
 
+it('does not read what is permitted only after its caller was told that the time is over', async () => {
+  let permit = (_: boolean) => {}
+  const run = vi.fn(() => '')
+  const slow = defineResourceTemplate({
+    name: 'slow',
+    uriTemplate: 'slow://{id}',
+    timeoutMs: 30,
+    permits: () =>
+      new Promise<boolean>((resolve) => {
+        permit = resolve
+      }),
+    run,
+  })
+  const { url } = await serve([], { resources: [slow] })
+  const { error } = await ask(url, 'modern', 'resources/read', { uri: 'slow://1' })
+  expect(error?.code).toBe(504)
+  permit(true)
+  await new Promise(setImmediate)
+  expect(run).not.toHaveBeenCalled()
+})
+
 /** A client of the 2025 revisions on an instance that lasts, as in a session or over stdio. */
-async function session() {
-  const server = createToolServer([touch], { ...info, resources })
+async function session(served: ToolServerOptions['resources'] = resources) {
+  const server = createToolServer([touch], { ...info, resources: served ?? [] })
   const instance = await server({ era: 'legacy' })
   const [near, far] = InMemoryTransport.createLinkedPair()
   await instance.connect(far)
@@ -158,6 +181,67 @@ describe('resources/subscribe in a session', () => {
     await client.close()
     const { listenerCount } = server.bus as unknown as { listenerCount: number }
     expect(listenerCount).toBe(0)
+  })
+
+  describe('that ends after', () => {
+    /** A subscription that waits for its `permits`. */
+    async function pending(timeoutMs = 5000) {
+      const asked: ((permitted: boolean) => void)[] = []
+      const slow = defineResourceTemplate({
+        name: 'slow',
+        uriTemplate: 'slow://{id}',
+        timeoutMs,
+        permits: () => new Promise<boolean>((resolve) => asked.push(resolve)),
+        run: () => '',
+      })
+      const opened = await session([slow, open])
+      const gone = new AbortController()
+      const { signal } = gone
+      const answer = opened.client.subscribeResource({ uri: 'slow://1' }, { signal })
+      const failed = answer.then(
+        () => false,
+        () => true,
+      )
+      await vi.waitFor(() => expect(asked).toHaveLength(1))
+      return { ...opened, gone, failed, permit: () => asked[0]?.(true) }
+    }
+    const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
+    const heardBy = ({ bus, watched }: ToolServer) => {
+      const { listenerCount } = bus as unknown as { listenerCount: number }
+      return [listenerCount, ...watched.uris()]
+    }
+
+    it('its session hears nothing', async () => {
+      const { server, client, permit, failed } = await pending()
+      await client.close()
+      expect(await failed).toBe(true)
+      permit()
+      await settled()
+      expect(heardBy(server)).toEqual([0])
+    })
+
+    it('its time, or was cancelled, is none', async () => {
+      for (const cancel of [true, false]) {
+        const { server, permit, failed, gone } = await pending(cancel ? 5000 : 30)
+        if (cancel) gone.abort()
+        expect(await failed).toBe(true)
+        await settled()
+        permit()
+        await settled()
+        expect(heardBy(server)).toEqual([1])
+      }
+    })
+
+    it('the instance was closed by who hides its end from us', async () => {
+      const { server, instance, permit } = await pending()
+      const { transport } = 'server' in instance ? instance.server : instance
+      // Nothing aborts, but nobody is there.
+      Object.assign('server' in instance ? instance.server : instance, { _transport: undefined })
+      permit()
+      await settled()
+      expect(heardBy(server)).toEqual([1])
+      await transport?.close()
+    })
   })
 
   it('leaves the bus also when another took its place at the end', async () => {
