@@ -31,7 +31,7 @@ export interface LimitByPrincipalOptions {
    * @default 100000
    */
   maxPrincipals?: number
-  /** Who asks. Without an answer the address is limited instead. @default `auth.extra.principal`, else `auth.clientId` */
+  /** Who asks, in its `auth.extra.tenant`. Without an answer the address is limited instead. @default `auth.extra.principal`, else `auth.clientId` */
   principalOf?: (req: Request) => string | undefined
   /** Units of one request or notification, 0 or more. What is called is text from the caller. @default 1 */
   costOf?: (call: Call) => number

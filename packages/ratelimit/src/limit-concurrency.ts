@@ -27,7 +27,7 @@ export interface LimitConcurrencyOptions {
   maxDelayMs?: number
   /** Milliseconds after which a caller is told that its own calls are in the way, 0 to 10000; half to one and a half of it. @default 1000 */
   refusalDelayMs?: number
-  /** Who asks. Without an answer the address counts instead. @default `auth.extra.principal`, else `auth.clientId` */
+  /** Who asks, in its `auth.extra.tenant`. Without an answer the address counts instead. @default `auth.extra.principal`, else `auth.clientId` */
   principalOf?: (req: Request) => string | undefined
   /**
    * What a call counts as in `perTool`, also of a prompt or a resource: `nameOf` of the definitions of `@mcp-prod/tools`.

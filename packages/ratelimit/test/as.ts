@@ -25,6 +25,11 @@ export const as = (principal: unknown, clientId = 'client') => ({
   'x-test-auth': inAscii({ token: '', clientId, scopes: [], extra: { principal } }),
 })
 
+/** The same of a tenant. */
+export const of = (tenant: unknown, principal: unknown, clientId = 'client') => ({
+  'x-test-auth': inAscii({ token: '', clientId, scopes: [], extra: { principal, tenant } }),
+})
+
 /** JSON that a header can hold. */
 function inAscii(value: unknown): string {
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -78,6 +78,19 @@ describe('a slot', () => {
     await settled(limit, 0)
   })
 
+  it("is none of another tenant's, whose principals are called the same", async () => {
+    const { limit, url, running, finishOne } = await serveHeld({ limit: 4, perPrincipal: 1 })
+    const of = (tenant: string) => ({
+      'x-test-auth': JSON.stringify({ clientId: 'c', extra: { principal: 'ci', tenant } }),
+    })
+    const answers = ['acme', 'other'].map((tenant, id) => post(url, call(id), of(tenant)))
+    await vi.waitFor(() => expect(running).toHaveLength(2))
+    finishOne()
+    finishOne()
+    for (const { status } of await Promise.all(answers)) expect(status).toBe(200)
+    await settled(limit, 0)
+  })
+
   it('is not held by a client that has gone before its turn came', async () => {
     let pass: (() => void) | undefined
     const { limit, port, running } = await serveHeld({ limit: 2 }, [

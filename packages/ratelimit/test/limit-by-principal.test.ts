@@ -2,7 +2,7 @@ import { jsonBody } from '@mcp-prod/rpc'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type LimitByPrincipalOptions, limitByIp, limitByPrincipal } from '../src/index.js'
 import { memoryMeters } from '../src/memory-meters.js'
-import { as, authenticate, call, limitedApp } from './as.js'
+import { as, authenticate, call, limitedApp, of } from './as.js'
 import { closeServers, get, post, serve, statuses } from './serve.js'
 
 beforeEach(() => {
@@ -124,6 +124,57 @@ describe('the principal', () => {
     expect(once).toEqual(names.map(() => 200))
     const twice = await statuses(names.length, (i) => post(url, call('a'), as(names[i])))
     expect(twice).toEqual(names.map(() => 429))
+  })
+
+  // Tenants name their own, and would use up each other's.
+  it('is another in each tenant, and in none, whatever it is called', async () => {
+    const { url } = await serve(limited({ limit: 1, toolLimits: { a: { limit: 1 } } }))
+    const long = 'x'.repeat(200)
+    const callers = [
+      as('ci'),
+      of('acme', 'ci'),
+      of('acme2', 'ci'),
+      of('ACME', 'ci'),
+      of('acme', undefined, 'ci2'),
+      as('["acme","ci"]'),
+      as('tenant ["acme","ci"]'),
+      of('acme","ci', ''),
+      of('acme', '","ci'),
+      of('acme","', 'ci'),
+      as(long),
+      of('acme', long),
+      of(long, 'ci'),
+      of(long, long),
+      as(JSON.stringify(['acme', long])),
+      as(`tenant ${JSON.stringify(['acme', long])}`),
+      of('acme', '\ud800'),
+      of('acme', '\\ud800'),
+    ]
+    const asked = () => statuses(callers.length, (i) => post(url, call('a'), callers[i]))
+    expect(await asked()).toEqual(callers.map(() => 200))
+    expect(await asked()).toEqual(callers.map(() => 429))
+  })
+
+  it('is in the tenant also when it is who principalOf says', async () => {
+    const { url } = await serve(limited({ limit: 1, principalOf: () => 'team' }))
+    expect((await post(url, call('a'), of('acme', 'one'))).status).toBe(200)
+    expect((await post(url, call('a'), of('acme', 'two'))).status).toBe(429)
+    expect((await post(url, call('a'), of('other', 'one'))).status).toBe(200)
+  })
+
+  it.each([undefined, '', 7, null, ['acme']])(
+    'is in no tenant where that is %j',
+    async (tenant) => {
+      const { url } = await serve(limited({ limit: 1 }))
+      expect((await post(url, call('a'), as('ci'))).status).toBe(200)
+      expect((await post(url, call('a'), of(tenant, 'ci'))).status).toBe(429)
+    },
+  )
+
+  it('of a tenant is still its address for want of a name', async () => {
+    const { url } = await serve(limited({ limit: 1 }))
+    expect((await post(url, call('a'), of('acme', '', ''))).status).toBe(200)
+    expect((await post(url, call('a'), of('other', '', ''))).status).toBe(429)
   })
 
   it.each([undefined, '', 7, null, { name: 'x' }])(

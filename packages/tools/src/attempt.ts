@@ -10,7 +10,7 @@ import type { Awaitable, Common } from './definition.js'
 import { OverloadedError } from './errors.js'
 import type { Answer, ToolOutcome } from './events.js'
 import { isNotFound } from './not-found.js'
-import { holdsScopes } from './principal.js'
+import { countedAs, holdsScopes } from './principal.js'
 import { InvalidStateError, type StateSubject } from './request-state.js'
 import { type CallEnvironment, type Inbound, runWithin } from './run.js'
 import { ToolError } from './tool-error.js'
@@ -50,7 +50,7 @@ export async function attempt(
     })
     return { outcome: 'denied', error }
   }
-  if (environment.abandoned.isFull(principal?.id)) {
+  if (environment.abandoned.isFull(countedAs(principal))) {
     const text = `${work.what} is not available: earlier calls of it have not ended; try again later`
     return work.refuse('overloaded', text, 503)
   }

@@ -8,15 +8,21 @@ type Trust = (address: string, hop: number) => boolean
 const STRANGERS = ['192.0.2.1', '203.0.113.1']
 const FAR_AWAY_HOPS = 1000
 
-/** Under which name a caller is counted. The kinds never meet: a client may be named like a principal, or like an address. */
+/**
+ * Under which name a caller is counted, in its `auth.extra.tenant` where there is one. The kinds never meet: a client may be named
+ * like a principal, or like an address, and a principal like one of a tenant.
+ */
 export function callerKey(
   principalOf?: (req: Request) => string | undefined,
 ): (req: Request) => string {
   return function keyOf(req) {
     const { auth } = req as { auth?: AuthInfo }
+    const tenant = auth?.extra?.tenant
+    const named = (kind: string, name: string) =>
+      isName(tenant) ? `tenant ${kind} ${JSON.stringify([tenant, name])}` : `${kind} ${name}`
     const principal = principalOf ? principalOf(req) : auth?.extra?.principal
-    if (isName(principal)) return `principal ${principal}`
-    if (!principalOf && isName(auth?.clientId)) return `client ${auth.clientId}`
+    if (isName(principal)) return named('principal', principal)
+    if (!principalOf && isName(auth?.clientId)) return named('client', auth.clientId)
     return `address ${networkOf(addressOf(req))}`
   }
 }

@@ -23,7 +23,7 @@ export interface ToolHandlerOptions {
   maxSubscriptions?: number
   /** Most of them of one principal; further ones get 429. @default 16, or half of `maxSubscriptions` if that is less */
   maxSubscriptionsPerPrincipal?: number
-  /** Whose stream it is. Without an answer the address counts instead. @default `auth.extra.principal`, else `auth.clientId` */
+  /** Whose stream it is, in its `auth.extra.tenant`. Without an answer the address counts instead. @default `auth.extra.principal`, else `auth.clientId` */
   principalOf?: (req: Request) => string | undefined
   /**
    * Told of each stream that was refused because none was free, of this caller (429) or of all (503): for log and metrics.

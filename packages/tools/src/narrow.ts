@@ -6,7 +6,7 @@ import {
   MAX_SUBSCRIBED_URIS,
 } from './definitions.js'
 import type { Located } from './locate.js'
-import { holdsScopes, principalOf } from './principal.js'
+import { countedAs, holdsScopes, principalOf } from './principal.js'
 import { isPermitted, variablesOf } from './read.js'
 import { type CallEnvironment, withinTime } from './run.js'
 import type { Principal } from './types.js'
@@ -76,7 +76,7 @@ interface Hearing {
 /** Within the time that a read would have, and not while too many earlier ones go on. */
 async function isHeard(located: Located, uri: string, hearing: Hearing): Promise<boolean> {
   const { principal, request, environment } = hearing
-  if (environment.abandoned.isFull(principal?.id)) return false
+  if (environment.abandoned.isFull(countedAs(principal))) return false
   const { definition } = located
   const bounds = { definition, request, principal, started: performance.now() }
   const outcome = await withinTime(bounds, environment, async (_, isOver) => {

@@ -17,6 +17,13 @@ export function principalOf(auth: AuthInfo | undefined): Principal | undefined {
   }
 }
 
+/** Under which name the work of a caller is counted. A principal of a tenant is never called like one of another, or of none. */
+export function countedAs(principal: Principal | undefined): string | undefined {
+  if (principal?.id === undefined) return undefined
+  const { id, tenant } = principal
+  return tenant === undefined ? `principal ${id}` : `tenant ${JSON.stringify([tenant, id])}`
+}
+
 /** Whether a caller holds all the scopes that a tool needs. */
 export function holdsScopes(
   principal: Principal | undefined,

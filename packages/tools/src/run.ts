@@ -13,6 +13,7 @@ import { type Budget, withinBudget } from './budget.js'
 import { type Limits, type Outcome, withinLimits } from './deadline.js'
 import type { Common } from './definition.js'
 import type { Answer } from './events.js'
+import { countedAs } from './principal.js'
 import { progressOf } from './progress.js'
 import type { RequestStates } from './request-state.js'
 import type { Logger, Principal, RunContext, ToolServices } from './types.js'
@@ -83,7 +84,7 @@ export function withinTime<T>(
   const { shutdown, isShuttingDown } = limits
   const runFor = (timeoutMs: number) =>
     withinLimits(run, { timeoutMs, request, shutdown, shuttingDown: isShuttingDown() }, (working) =>
-      abandoned.watch(working, started, principal?.id),
+      abandoned.watch(working, started, countedAs(principal)),
     )
   const { timeoutMs } = definition
   return budget ? withinBudget(budget, timeoutMs, runFor) : runFor(timeoutMs)

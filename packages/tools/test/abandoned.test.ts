@@ -160,6 +160,34 @@ describe('work that outlives its call', () => {
     for (const { resolve } of ends) resolve('late')
   })
 
+  it('closes the tool to no principal of another tenant that is called the same', async () => {
+    const { tool, ends } = stubborn()
+    const seen: AbandonedEvent[] = []
+    const authOf = ({ headers }: Request) => {
+      const { 'x-principal': principal, 'x-tenant': tenant } = headers
+      return { token: '', clientId: 'app', scopes: [], extra: { principal, tenant } }
+    }
+    const onAbandoned = (event: AbandonedEvent) => seen.push(event)
+    const { url, events } = await serve([tool], { maxAbandoned: 4, onAbandoned }, [], { authOf })
+    const call = async (who: Record<string, string>) => {
+      const { body, headers } = modernCall('stubborn', {})
+      await post(url, body, { ...headers, ...who })
+      return events.at(-1)?.outcome
+    }
+    const ci = { 'x-principal': 'ci' }
+    await call({ ...ci, 'x-tenant': 'acme' })
+    await vi.waitFor(() => expect(seen).toHaveLength(1), 10_000)
+    expect(await call({ ...ci, 'x-tenant': 'acme' })).toBe('overloaded')
+    for (const other of [
+      { ...ci, 'x-tenant': 'other' },
+      ci,
+      { 'x-principal': '["acme","ci"]' },
+      { 'x-principal': 'tenant ["acme","ci"]' },
+    ])
+      expect(await call(other)).toBe('timeout')
+    for (const { resolve } of ends) resolve('late')
+  })
+
   it('does not hold the process up while it waits to be counted', () => {
     vi.useFakeTimers()
     try {

@@ -40,12 +40,13 @@ function authOf({ headers }: Request): AuthInfo | undefined {
   const clientId = headers['x-client'] ?? (principal && 'app')
   if (typeof clientId !== 'string') return undefined
   const expiresAt = headers['x-expires-at']
+  const tenant = headers['x-tenant']
   return {
     token: '[redacted]',
     clientId,
     scopes: [],
     ...(expiresAt !== undefined && { expiresAt: Number(expiresAt) }),
-    ...(principal !== undefined && { extra: { principal } }),
+    ...((principal ?? tenant) !== undefined && { extra: { principal, tenant } }),
   }
 }
 

@@ -116,6 +116,29 @@ describe('a caller is', () => {
     expect(mcp.subscriptions.open).toBe(3)
   })
 
+  it('another in each tenant, and in none, whatever it is called', async () => {
+    const { url, mcp } = await serveStreams(one)
+    const callers = [
+      alice,
+      { ...alice, 'x-tenant': 'acme' },
+      { ...alice, 'x-tenant': 'other' },
+      { 'x-client': 'alice', 'x-tenant': 'acme' },
+      { 'x-principal': 'tenant principal ["acme","alice"]' },
+      { 'x-principal': '["acme","alice"]' },
+      { 'x-principal': '","alice', 'x-tenant': 'acme' },
+    ]
+    for (const caller of callers) expect((await listen(url, caller)).status).toBe(200)
+    for (const caller of callers) expect((await listen(url, caller)).status).toBe(429)
+    expect(mcp.subscriptions.open).toBe(callers.length)
+  })
+
+  it('who principalOf says, in its tenant', async () => {
+    const { url } = await serveStreams({ ...one, principalOf: () => 'team' })
+    expect((await listen(url, { ...alice, 'x-tenant': 'acme' })).status).toBe(200)
+    expect((await listen(url, { ...bob, 'x-tenant': 'acme' })).status).toBe(429)
+    expect((await listen(url, { ...alice, 'x-tenant': 'other' })).status).toBe(200)
+  })
+
   it('without authentication its address, of IPv6 its network, behind a proxy that is trusted', async () => {
     const { url } = await serveStreams(one, { trustProxy: 1 })
     for (const address of ['192.0.2.7', '192.0.2.8', '2001:db8:1:200::1', '2001:db8:1:300::1', 'x'])
