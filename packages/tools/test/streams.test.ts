@@ -118,7 +118,7 @@ describe('a caller is', () => {
 
   it('another in each tenant, and in none, whatever it is called', async () => {
     const { url, mcp } = await serveStreams(one)
-    const callers = [
+    const callers: Record<string, string>[] = [
       alice,
       { ...alice, 'x-tenant': 'acme' },
       { ...alice, 'x-tenant': 'other' },

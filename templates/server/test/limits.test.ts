@@ -19,6 +19,7 @@ const callOf = (name: string, args: object) => ({
   params: { name, arguments: args },
 })
 const numbers = callOf('summarize_numbers', { numbers: [1] })
+const batchOf = (count: number) => Array.from({ length: count }, (_, id) => ({ ...numbers, id }))
 
 async function post({ url, token }: App, body: unknown) {
   const response = await fetch(url, {
@@ -49,11 +50,11 @@ describe('a refusal', () => {
 
   it('is of a whole batch, before any of it has run, and counts nothing', async () => {
     const app = await limited({ PRINCIPAL_LIMIT_PER_MINUTE: '3' })
-    const { status, text } = await post(app, Array(4).fill(numbers))
+    const { status, text } = await post(app, batchOf(4))
     expect(status).toBe(413)
     expect(JSON.parse(text).error.data).toMatchObject({ asked: 4, retryable: false })
     expect(await app.metrics()).not.toMatch(/mcp_tool_calls_total\{.*outcome="ok"\} [^0]/)
-    expect((await post(app, Array(3).fill(numbers))).status).toBe(200)
+    expect((await post(app, batchOf(3))).status).toBe(200)
   })
 
   it('is of what one caller runs at once, whose own calls go on', async () => {

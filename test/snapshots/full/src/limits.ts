@@ -1,4 +1,4 @@
-import { principalOf } from '@mcp-prod/auth'
+import { authOf, principalOf } from '@mcp-prod/auth'
 import {
   limitByIp,
   limitByPrincipal,
@@ -16,9 +16,16 @@ import { createMeters } from './meters.js'
 import type { Services } from './services.js'
 import type { Telemetry } from './telemetry.js'
 
+type Plans = ReadonlyMap<string, Plan>
+
 /** Who may do more or less than the settings say, by principal; units and calls are those of a minute. */
-const plans: ReadonlyMap<string, Plan> = new Map([
+const plans: Plans = new Map([
   // ['ci', { limit: 3_000, toolLimits: { export: { limit: 10 } } }],
+])
+
+/** The same by tenant and principal, for callers that have a tenant: each names its principals as it likes. */
+const plansOfTenants: ReadonlyMap<string, Plans> = new Map([
+  // ['acme', new Map([['ci', { limit: 3_000 }]])],
 ])
 
 /** Streams of the server, and what one principal may have of them. */
@@ -71,7 +78,7 @@ export function createLimits({ config, telemetry, services, onLimited }: LimitPa
       toolOf: labelOf,
       toolLimits: ownLimits(),
       costOf: definitions.weightOf,
-      planOf: (req) => plans.get(principalOf(req) ?? ''),
+      planOf,
       meters,
       onLimited,
     }),
@@ -82,6 +89,12 @@ export function createLimits({ config, telemetry, services, onLimited }: LimitPa
       close()
     },
   }
+}
+
+function planOf(req: Request): Plan | undefined {
+  const tenant = authOf(req)?.extra?.tenant
+  const known = typeof tenant === 'string' && tenant !== '' ? plansOfTenants.get(tenant) : plans
+  return known?.get(principalOf(req) ?? '')
 }
 
 /** What a call is counted as; to let go of a resource costs nothing. */
