@@ -20,7 +20,8 @@ const tools = { '../src/index.js': './src/index.ts' }
 const older = { ...tools, './listen-call.js': './test/support/listen-call.ts' }
 const server = { './fixtures.js': './test/support/session-fixtures.ts' }
 const elsewhere = path('./test/support/elsewhere.ts')
-const served = 'abandoned,budget,completion,discreet,list,paging,pipelined,principal,prompts'
+const served =
+  'abandoned,batches,budget,completion,discreet,hooks,list,no-json,paging,pipelined,principal,prompts'
 const asked = 'resource-subscriptions,resource-uris,resources,run-context,session,tools,trace'
 
 export default defineConfig({

@@ -14,6 +14,7 @@ const ELSEWHERE = [
   'marks what depends on the caller as private, in the era that knows of caches',
   'say how long a list may be kept, and by whom',
   'keeps one caller from what another may read, in caches as well',
+  'keeps what several templates match from whom one of them keeps it, and what is permitted one by one',
   'shows in lists only what the caller may use, where that is asked for',
   'hears nothing of what its caller may not read, or what there is not',
   'tells of the resources it was asked for, and of no other',
