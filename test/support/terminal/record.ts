@@ -23,7 +23,7 @@ export async function record(env: NodeJS.ProcessEnv): Promise<Recordings> {
 }
 
 async function create(terminal: Terminal): Promise<void> {
-  type(terminal, 'npx create-mcp-prod')
+  await type(terminal, 'npx create-mcp-prod')
   await terminal.see('Ok to proceed? (y)')
   terminal.press('y', 'Enter')
   // npx fetches it first.
@@ -53,11 +53,11 @@ async function create(terminal: Terminal): Promise<void> {
 }
 
 async function answerNothing(terminal: Terminal): Promise<void> {
-  type(terminal, 'npx create-mcp-prod my-server --yes --no-install')
+  await type(terminal, 'npx create-mcp-prod my-server --yes --no-install')
 }
 
 async function leave(terminal: Terminal): Promise<void> {
-  type(terminal, 'npx create-mcp-prod my-server --yes')
+  await type(terminal, 'npx create-mcp-prod my-server --yes')
   await terminal.see(/install +\.\.\. /, 300_000)
   terminal.press('C-c')
   // The shell does not go on in a line that Ctrl-C ended.
@@ -67,11 +67,13 @@ async function leave(terminal: Terminal): Promise<void> {
 }
 
 async function dryRun(terminal: Terminal): Promise<void> {
-  type(terminal, 'npx create-mcp-prod my-server --yes --dry-run | tail -n 6')
+  await type(terminal, 'npx create-mcp-prod my-server --yes --dry-run | tail -n 6')
 }
 
-function type(terminal: Terminal, line: string): void {
+async function type(terminal: Terminal, line: string): Promise<void> {
   terminal.press('clear', 'Enter')
+  // What is typed before the prompt is there stands on the screen twice.
+  await terminal.see(/^\s*\$$/)
   terminal.press(line, 'Enter')
 }
 
