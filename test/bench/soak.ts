@@ -23,6 +23,8 @@ print(`node ${process.version}, ${MINUTES} minutes at ${rate} requests/s, half o
 
 const total = { answered: 0, failed: 0 }
 const visits: Record<string, number> = {}
+/** Of failed calls: by status, or how the connection failed. */
+const failures: Record<string, number> = {}
 const heap: number[] = []
 const handles: number[] = []
 for (let sample = 0; sample < SAMPLES; sample++) {
@@ -33,6 +35,15 @@ for (let sample = 0; sample < SAMPLES; sample++) {
   stop.abort()
   total.answered += load['2xx']
   total.failed += load.non2xx + load.errors + load.timeouts
+  const statuses = Object.entries(load.statusCodeStats ?? {}).map(
+    ([status, { count = 0 }]) => [status, status.startsWith('2') ? 0 : count] as const,
+  )
+  for (const [kind, count] of [
+    ...statuses,
+    ['error', load.errors],
+    ['timeout', load.timeouts],
+  ] as const)
+    if (count > 0) failures[kind] = (failures[kind] ?? 0) + count
   for (const [kind, count] of Object.entries(await visitors))
     visits[kind] = (visits[kind] ?? 0) + count
   // At rest, so that what is under way, and lines that wait for their reader, are not taken for what is kept.
@@ -50,7 +61,8 @@ const measured = (values: number[]) => trend(values.slice(Math.floor(values.leng
 const heapTrend = measured(heap)
 const handleTrend = measured(handles)
 const { answered, failed } = total
-print(`answered ${answered}, failed ${failed}, ${JSON.stringify(visits)}, exit code ${code}`)
+print(`answered ${answered}, failed ${failed} ${JSON.stringify(failures)}, exit code ${code}`)
+print(`besides ${JSON.stringify(visits)}`)
 print(
   `heap ${(heapTrend.slope / 1e3).toFixed(2)} kB a sample, noise ±${(heapTrend.noise / 1e3).toFixed(2)} kB`,
 )
