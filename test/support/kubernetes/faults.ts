@@ -41,6 +41,10 @@ export const faults: Record<string, [rule: string, change: Change]> = {
     'D2 spread',
     pod((p) => (p.topologySpreadConstraints[0].whenUnsatisfiable = 'ScheduleAnyway')),
   ],
+  'nodes that take no pod are counted': [
+    'D2 spread',
+    pod((p) => delete p.topologySpreadConstraints[0].nodeTaintsPolicy),
+  ],
   'no disruption budget': ['D2 disruption budget', gone('PodDisruptionBudget')],
   'a budget for none': [
     'selectors',

@@ -59,6 +59,8 @@ export const rolloutRules: Record<string, Rule> = {
     return [
       spread('kubernetes.io/hostname')?.whenUnsatisfiable !== 'DoNotSchedule' &&
         'one node may have all replicas',
+      spread('kubernetes.io/hostname')?.nodeTaintsPolicy !== 'Honor' &&
+        'a node that takes no pod keeps the others at one each',
       !spread('topology.kubernetes.io/zone') && 'zones are not looked at',
     ]
   },
