@@ -18,18 +18,27 @@ export interface BreakerOptions {
    * @default every error but those that carry `transient: false`
    */
   isFailure?: (error: unknown) => boolean
+  /**
+   * Whether an error that is no failure shows that the dependency works, as an answer 429 does: it counts as a call that
+   * succeeded, and closes the breaker when it ends the call that tries again.
+   * @default none does
+   */
+  isSuccess?: (error: unknown) => boolean
 }
+
+/** What an error says of the dependency. */
+export type Verdict = 'failure' | 'success' | 'nothing'
 
 export interface Breaker {
   readonly state: BreakerState
   /** @throws OpenError at once while open, or while another call tries whether it may close. */
-  run<T>(work: () => Promise<T>, isFailure: (error: unknown) => boolean): Promise<T>
+  run<T>(work: () => Promise<T>, verdictOf: (error: unknown) => Verdict): Promise<T>
   /** @throws OpenError while open. */
   check(): void
   close(): void
 }
 
-type Limits = Required<Omit<BreakerOptions, 'isFailure'>>
+type Limits = Required<Omit<BreakerOptions, 'isFailure' | 'isSuccess'>>
 
 const BUCKETS = 10
 /** When another call is trying just now. */
@@ -113,7 +122,7 @@ export function breaker(
       return state
     },
     check,
-    async run(work, isFailure) {
+    async run(work, verdictOf) {
       check()
       if (state === 'half-open') {
         if (probing) refuse(PROBE_RETRY_MS)
@@ -126,10 +135,9 @@ export function breaker(
         if (begun === turn) await note(false)
         return value
       } catch (error) {
-        if (begun === turn && isFailure(error)) {
-          lastFailure = error
-          await note(true)
-        }
+        const verdict = begun === turn ? verdictOf(error) : 'nothing'
+        if (verdict === 'failure') lastFailure = error
+        if (verdict !== 'nothing') await note(verdict === 'failure')
         throw error
       } finally {
         if (begun === turn) probing = false

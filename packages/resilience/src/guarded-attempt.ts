@@ -1,5 +1,5 @@
 import { attempt } from './attempt.js'
-import type { Breaker } from './breaker.js'
+import type { Breaker, Verdict } from './breaker.js'
 import type { Bulkhead } from './bulkhead.js'
 import { withDeadline } from './deadline.js'
 import { FullError, OpenError, TimeoutError } from './errors.js'
@@ -41,10 +41,11 @@ export async function guardedAttempt<T>(
     tell({ type: 'timeout', scope: 'attempt' })
     return new TimeoutError(what, 'attempt', attemptMs)
   }
-  function isFailure(error: unknown): boolean {
-    if (life.cancelled) return false
-    if (timedOut || life.over) return hasFairTime
-    return settings.breaker !== false && settings.breaker.isFailure(error)
+  function verdictOf(error: unknown): Verdict {
+    if (life.cancelled || settings.breaker === false) return 'nothing'
+    if (timedOut || life.over) return hasFairTime ? 'failure' : 'nothing'
+    if (settings.breaker.isFailure(error)) return 'failure'
+    return settings.breaker.isSuccess(error) ? 'success' : 'nothing'
   }
   function begin(leave: () => void): Promise<T> {
     begun = true
@@ -60,7 +61,7 @@ export async function guardedAttempt<T>(
     circuit?.check()
     const leave = await places.enter(life)
     try {
-      return await (circuit ? circuit.run(() => begin(leave), isFailure) : begin(leave))
+      return await (circuit ? circuit.run(() => begin(leave), verdictOf) : begin(leave))
     } finally {
       if (!begun) leave()
     }

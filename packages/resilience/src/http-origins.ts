@@ -75,7 +75,7 @@ function policyOf(settings: HttpClientSettings, origin: string): Policy {
   return policy(`${name} (${origin})`, {
     timeout,
     retry,
-    breaker: breaker && { isFailure, ...breaker },
+    breaker: breaker && { isFailure, isSuccess: isAnswer, ...breaker },
     bulkhead: { concurrency: connections, queue },
     // By the client's name: what is labelled with it must not grow with the hosts.
     onEvent: onEvent && ((event) => onEvent({ ...event, policy: name, origin })),
@@ -83,6 +83,10 @@ function policyOf(settings: HttpClientSettings, origin: string): Policy {
 }
 
 /** An answer below 500 comes from a server that works, also when it asks to try again later. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof HttpError && error.status !== undefined && error.status < 500
+}
+
 function isFailure(error: unknown): boolean {
-  return !(error instanceof HttpError && error.status !== undefined && error.status < 500)
+  return !isAnswer(error)
 }

@@ -120,12 +120,14 @@ function readBreaker(options: BreakerOptions): Required<BreakerOptions> {
   const { failureRate = 0.5, minimumCalls = 10, windowMs = 10_000, openMs = 10_000 } = options
   const { isFailure = (error) => (error as { transient?: unknown } | null)?.transient !== false } =
     options
+  const { isSuccess = () => false } = options
   requireNumber('breaker.failureRate', failureRate, 0.001, 1)
   requireCount('breaker.minimumCalls', minimumCalls, 1)
   requireMilliseconds('breaker.windowMs', windowMs)
   requireMilliseconds('breaker.openMs', openMs)
   requireFunction('breaker.isFailure', isFailure)
-  return { failureRate, minimumCalls, windowMs, openMs, isFailure }
+  requireFunction('breaker.isSuccess', isSuccess)
+  return { failureRate, minimumCalls, windowMs, openMs, isFailure, isSuccess }
 }
 
 function readBulkhead(options: false | BulkheadOptions): Required<BulkheadOptions> {

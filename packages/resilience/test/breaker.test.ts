@@ -201,6 +201,41 @@ describe('half-open', () => {
     expect(guarded.state).toBe('closed')
   })
 
+  it('an answer of a dependency that works closes it, also one that asks to come later', async () => {
+    const busy = Object.assign(new Error('busy'), { transient: true, status: 429 })
+    let throttles = false
+    const { guarded, fails, halfOpen } = make({
+      isFailure: () => !throttles,
+      isSuccess: (error) => (error as { status?: number }).status === 429,
+    })
+    await halfOpen()
+    throttles = true
+    expect(await fails(busy)).toEqual({ error: busy })
+    expect(guarded.state).toBe('closed')
+  })
+
+  it('what is a failure is no success besides', async () => {
+    const { fails, guarded, halfOpen } = make({ isSuccess: () => true })
+    await halfOpen()
+    await fails()
+    expect(guarded.state).toBe('open')
+  })
+
+  it('a probe that has no time says nothing and makes room, though its work hangs', async () => {
+    const { guarded, halfOpen, succeeds } = make({ isSuccess: () => true })
+    await halfOpen()
+    for (let i = 0; i < 20; i++) {
+      const work = vi.fn(never)
+      const probe = outcomeOf(withDeadline(5, () => guarded.run(work)))
+      await vi.advanceTimersByTimeAsync(5)
+      expect(await probe).toMatchObject({ error: { code: 'ERR_RESILIENCE_TIMEOUT' } })
+      expect(work).toHaveBeenCalledTimes(1)
+      expect(guarded.state).toBe('half-open')
+    }
+    expect(await succeeds()).toEqual({ value: 'ok' })
+    expect(guarded.state).toBe('closed')
+  })
+
   it('an isFailure that throws does not leave it stuck', async () => {
     let throws = false
     const isFailure = () => {
@@ -235,6 +270,16 @@ describe('what is no failure', () => {
     })
     for (let i = 0; i < 100; i++) await fails(notFound)
     expect(guarded.state).toBe('closed')
+  })
+
+  it('unless it shows that the dependency works: then it counts as any success', async () => {
+    const busy = Object.assign(new Error('busy'), { transient: false })
+    const { guarded, fails } = make({ isSuccess: (error) => error === busy })
+    for (let i = 0; i < 10; i++) await fails(busy)
+    for (let i = 0; i < 9; i++) await fails()
+    expect(guarded.state).toBe('closed')
+    await fails()
+    expect(guarded.state).toBe('open')
   })
 
   it('nor does it dilute: a caller with senseless requests cannot keep it closed', async () => {

@@ -138,6 +138,21 @@ describe('the breaker', () => {
     client.check()
   })
 
+  it.each([408, 429])(
+    'closes by itself when the server is back and answers %i, as after an outage it will',
+    async (status) => {
+      const server = await statuses([500, 500, 500, 500, status])
+      const client = clientOf(server.url, { breaker, retry: false })
+      for (let i = 0; i < 4; i++) await client.request('/')
+      await expect(client.request('/')).rejects.toBeInstanceOf(OpenError)
+      await new Promise((resolve) => setTimeout(resolve, 2100))
+      expect((await client.request('/')).status).toBe(status)
+      expect(client.stats).toMatchObject([{ state: 'closed' }])
+      const crowd = await Promise.all(Array.from({ length: 10 }, () => client.request('/')))
+      expect(crowd.map((answer) => answer.status)).toEqual(Array(10).fill(status))
+    },
+  )
+
   it.each([400, 404, 408, 429])(
     'takes status %i for that of a server that works',
     async (status) => {

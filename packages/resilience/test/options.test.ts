@@ -29,6 +29,7 @@ describe('a wrong option throws at creation and is named with its value', () => 
     [{ breaker: { windowMs: 1.5 } }, 'breaker.windowMs', 'got 1.5'],
     [{ breaker: { openMs: -1 } }, 'breaker.openMs', 'got -1'],
     [{ breaker: { isFailure: 'x' } }, 'breaker.isFailure', 'got "x"'],
+    [{ breaker: { isSuccess: 'x' } }, 'breaker.isSuccess', 'got "x"'],
     [{ breaker: [] }, 'breaker must be an object or false'],
     [{ bulkhead: { concurrency: 0 } }, 'bulkhead.concurrency', 'got 0'],
     [{ bulkhead: { queue: -1 } }, 'bulkhead.queue', 'got -1'],
