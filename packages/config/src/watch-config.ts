@@ -15,8 +15,8 @@ export interface WatchOptions<S extends Shape> extends ConfigOptions {
    */
   onChange: (config: Config<S>, changed: readonly (keyof S & string)[]) => unknown
   /**
-   * Is told once of each new content that is not valid or not readable. Of that setting the value in force stays; what
-   * else has changed is offered all the same, so that no broken file keeps a revoked key alive.
+   * Is told once of each new content that is not valid or not readable. Of that setting the value that `onChange` was
+   * given last stays; what else has changed is offered all the same, so that no broken file keeps a revoked key alive.
    */
   onFault: (error: ConfigError) => unknown
   /** Is told what `onChange` and `onFault` throw. Such an error is theirs: whether it quotes a secret is too. */
@@ -59,6 +59,7 @@ export function watchConfig<const S extends Shape>(
   const first = readSettings(shape, source)
   let config = configOf<S>(first)
   let inForce = byName(first)
+  /** What `onChange` was given last, every name with a valid value: what is in force unless it threw. */
   let offered = inForce
   let refused: readonly string[] = []
   let timer: NodeJS.Timeout | undefined
@@ -86,7 +87,8 @@ export function watchConfig<const S extends Shape>(
     if (closed) return
     const faults: Fault[] = []
     const settings = readSettings(shape, source).map((setting) => {
-      const kept = inForce.get(setting.name)
+      // Not what is in force: a list that `onChange` has used before it threw must not give way to one with a revoked key.
+      const kept = offered.get(setting.name)
       const fault = faultOf(setting, kept)
       if (fault) faults.push(fault)
       return fault && kept ? kept : setting
@@ -138,7 +140,7 @@ function byName(settings: readonly Setting[]): ReadonlyMap<string, Setting> {
 function faultOf(setting: Setting, kept: Setting | undefined): Fault | undefined {
   const { name, text, origin, file, fault } = setting
   if (origin !== 'file' || text !== undefined || kept?.text === undefined) return fault
-  const remedy = `write the new value into it; the one in force stays until then`
+  const remedy = `write the new value into it; the last one stays until then`
   return { name, problem: `the file ${file} is empty`, remedy }
 }
 

@@ -1,3 +1,4 @@
+import { unlinkSync } from 'node:fs'
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 import {
   type Config,
@@ -89,6 +90,73 @@ describe('a pair', () => {
     expect(await news()).toEqual([`the file "${at('key')}" is empty`])
     write('key', 'b')
     expect(await news()).toMatchObject([{ changed: ['TLS_CERT', 'TLS_KEY'] }])
+  })
+})
+
+describe('a change of which a part was used before the listener threw', () => {
+  const shape = { KEYS: secret(parsed((text) => text.split(','))), CERT: text(), KEY: secret() }
+
+  /** As a server does: the list of keys first, then a certificate, which may not fit its key. */
+  function server() {
+    for (const [name, content] of Object.entries({ keys: 'alice,mallory', cert: 'a', key: 'a' }))
+      write(name, content)
+    let accepted = ['alice', 'mallory']
+    const env = { KEYS_FILE: at('keys'), CERT_FILE: at('cert'), KEY_FILE: at('key') }
+    const { news } = watch(shape, env, {
+      onChange({ KEYS, CERT, KEY }, changed) {
+        if (changed.includes('KEYS')) accepted = KEYS
+        if (CERT !== KEY) throw new Error('the key does not match the certificate')
+      },
+    })
+    return { news, accepted: () => accepted }
+  }
+
+  it.each<[string, () => void]>([
+    ['is emptied', () => write('keys', '')],
+    ['is not valid', () => write('keys', '\0')],
+    ['is gone', () => unlinkSync(at('keys'))],
+  ])('is not undone when its file %s: a revoked key stays revoked', async (_, spoil) => {
+    const { news, accepted } = server()
+    replace('keys', 'alice')
+    replace('cert', 'b')
+    await news()
+    expect(accepted()).toEqual(['alice'])
+    spoil()
+    expect(await news()).toEqual([expect.stringContaining(at('keys'))])
+    // It arrives while the list is still faulty: what was refused is offered again, with the list that was used.
+    replace('key', 'b')
+    expect((await news()).at(-1)).toEqual({
+      changed: ['KEYS', 'CERT', 'KEY'],
+      KEYS: ['alice'],
+      CERT: 'b',
+      KEY: 'b',
+    })
+    expect(accepted()).toEqual(['alice'])
+    replace('keys', 'alice')
+    expect(await news()).toEqual([])
+    replace('keys', 'bob')
+    await news()
+    expect(accepted()).toEqual(['bob'])
+  })
+
+  it('is not undone either when fault and key come in one look, and the key is a wrong one again', async () => {
+    const { news, accepted } = server()
+    replace('keys', 'alice')
+    replace('cert', 'b')
+    await news()
+    write('keys', '')
+    replace('key', 'c')
+    expect(await news()).toMatchObject([
+      `the file "${at('keys')}" is empty`,
+      { changed: ['KEYS', 'CERT', 'KEY'], KEYS: ['alice'] },
+      expect.any(Error),
+    ])
+    replace('cert', 'c')
+    expect((await news()).at(-1)).toMatchObject({
+      changed: ['KEYS', 'CERT', 'KEY'],
+      KEYS: ['alice'],
+    })
+    expect(accepted()).toEqual(['alice'])
   })
 })
 
