@@ -7,27 +7,32 @@ export const MAX_FILE_BYTES = 1_048_576
 // Without O_NONBLOCK the start would hang on a pipe that nobody writes to.
 const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
+export interface SmallFile {
+  bytes: Uint8Array
+  /** What the system knew of the file before the first byte was read. */
+  stats: BigIntStats
+}
+
 /** Reads a file, one byte more than allowed at the most. @throws Error with an errno, or `ENOTFILE`, as `code`. */
-export function readSmallFile(path: string): Uint8Array {
+export function readSmallFile(path: string): SmallFile {
   const file = openSync(path, READ)
   try {
-    checkKind(fstatSync(file))
+    const stats = fstatSync(file, { bigint: true })
+    checkKind(stats)
     // The size it states may be wrong: files under /proc say 0, others grow.
     const bytes = Buffer.alloc(MAX_FILE_BYTES + 1)
     let length = 0
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
       read = readSync(file, bytes, length, bytes.length - length, null)
     }
-    return bytes.subarray(0, length)
+    return { bytes: bytes.subarray(0, length), stats }
   } finally {
     closeSync(file)
   }
 }
 
-/** The same while the process goes on, with what the system knew of the file before the first byte was read. */
-export async function readSmallFileAsync(
-  path: string,
-): Promise<{ bytes: Uint8Array; stats: BigIntStats }> {
+/** The same while the process goes on. */
+export async function readSmallFileAsync(path: string): Promise<SmallFile> {
   const file = await open(path, READ)
   try {
     const stats = await file.stat({ bigint: true })

@@ -26,7 +26,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The text of `NAME`, or of the file that `NAME_FILE` names. What is empty counts as unset. */
 export function find(name: string, secret: boolean, options: ConfigOptions): Found | Unreadable {
-  const { env = process.env, readFile = readSmallFile } = options
+  const { env = process.env, readFile = (path) => readSmallFile(path).bytes } = options
   const direct = own(env, name)
   const path = own(env, `${name}_FILE`)
   if (direct && path) {
@@ -71,6 +71,9 @@ function contentOf(
   return { problem: 'is not UTF-8 text', remedy: 'save it as UTF-8' }
 }
 
+/** No errno of the system's: the file can be read, but will never hold anything new. */
+export const REPLACED = 'EREPLACED'
+
 const REMEDIES = new Map([
   ['ENOENT', 'check the path and that the file is mounted'],
   ['EACCES', "let the server's user read it"],
@@ -86,6 +89,12 @@ export function errnoOf(error: unknown): string {
 
 function unreadable(error: unknown): Unreadable {
   const errno = errnoOf(error)
+  if (errno === REPLACED) {
+    return {
+      problem: 'was replaced where it is mounted from, and this mount keeps the old one',
+      remedy: 'mount its folder, not the file alone',
+    }
+  }
   return {
     problem: `cannot be read (${errno})`,
     remedy: REMEDIES.get(errno) ?? 'name a readable file',

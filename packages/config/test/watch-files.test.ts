@@ -1,13 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import {
+import fs, {
   chmodSync,
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs'
 import fsPromises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
@@ -183,6 +188,216 @@ describe('a file that changes', () => {
     replace('small', 'y')
     expect(await files.look()).toBe(true)
     expect(files.read(at('small')).buffer.byteLength).toBeLessThan(100_000)
+  })
+})
+
+/** A path to the very file behind a descriptor, whatever happens to its name: as a mount of a single file is. */
+function pin(name: string) {
+  const file = openSync(at(name), 'r')
+  watches.push({ close: () => closeSync(file) })
+  return `/proc/${process.pid}/fd/${file}`
+}
+
+describe('a file that is mounted alone', () => {
+  it('is told, once, when it is replaced outside: no new content comes through that mount', async () => {
+    write('key', 'old')
+    write('other', 'old')
+    const env = { A_KEY_FILE: pin('key'), B_KEY_FILE: at('other') }
+    const { watched, news } = watch({ A_KEY: secret(), B_KEY: secret() }, env)
+    expect(await news()).toEqual([])
+    write('key', 'written in place')
+    expect(await news()).toMatchObject([{ changed: ['A_KEY'], A_KEY: 'written in place' }])
+    replace('key', 'new')
+    const problem = `the file "${env.A_KEY_FILE}" was replaced where it is mounted from, and this mount keeps the old one`
+    expect(await news()).toEqual([problem])
+    expect(await news()).toEqual([])
+    expect(watched.config.A_KEY).toBe('written in place')
+    replace('other', 'new')
+    expect((await news()).at(-1)).toMatchObject({ changed: ['B_KEY'], B_KEY: 'new' })
+  })
+
+  it('is told when that happens before the first look, and what to do', async () => {
+    write('key', 'old')
+    const told: unknown[] = []
+    const watched = watchConfig(
+      { KEY: secret() },
+      {
+        env: { KEY_FILE: pin('key') },
+        onChange: (_, changed) => told.push(changed),
+        onFault: ({ faults }) => told.push(...faults.map(({ remedy }) => remedy)),
+        onError: (error) => told.push(error),
+      },
+    )
+    watches.push(watched)
+    replace('key', 'new')
+    await watched.check()
+    expect(told).toEqual(['mount its folder, not the file alone; KEY_FILE takes a path'])
+  })
+
+  it('is told when its times had been enough to know it by', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+    try {
+      write('key', 'old')
+      const { news } = watch({ KEY: secret() }, { KEY_FILE: pin('key') })
+      expect(await news()).toEqual([])
+      unlinkSync(at('key'))
+      expect(await news()).toEqual([expect.stringContaining('was replaced')])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('is taken as it comes where it never had a name: so some file systems say of all of theirs', async () => {
+    write('key', 'old')
+    const file = openSync(at('key'), 'r+')
+    watches.push({ close: () => closeSync(file) })
+    unlinkSync(at('key'))
+    const { news } = watch({ KEY: secret() }, { KEY_FILE: `/proc/${process.pid}/fd/${file}` })
+    expect(await news()).toEqual([])
+    writeSync(file, 'new', 0)
+    expect(await news()).toEqual([{ changed: ['KEY'], KEY: 'new' }])
+  })
+
+  it('is not seen in a file that is replaced while it is being read', async () => {
+    const { news } = watchKey('old')
+    const { open } = fsPromises
+    vi.spyOn(fsPromises, 'open').mockImplementationOnce(async (...args) => {
+      const file = await open(...args)
+      replace('key', 'new')
+      return file
+    })
+    syncBuiltinESMExports()
+    try {
+      expect(await news()).toEqual([])
+      expect(await news()).toEqual([{ changed: ['KEY'], KEY: 'new' }])
+    } finally {
+      vi.restoreAllMocks()
+      syncBuiltinESMExports()
+    }
+  })
+})
+
+describe('a mount that hangs', () => {
+  const { open, stat } = fsPromises
+  /** The files that hang: each of their looks keeps a thread waiting at a pipe, as it would for a dead server. */
+  let dead = new Set<string>()
+  let waiting = 0
+  const answers: Promise<never>[] = []
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+  beforeEach(() => {
+    dead = new Set()
+    waiting = 0
+    execFileSync('mkfifo', [at('pipe')])
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const through =
+      <T extends unknown[], R>(real: (path: string, ...rest: T) => R) =>
+      (path: unknown, ...rest: T) =>
+        dead.has(path as string) ? (hang() as R) : real(path as string, ...rest)
+    vi.spyOn(fsPromises, 'open').mockImplementation(through(open) as typeof open)
+    vi.spyOn(fsPromises, 'stat').mockImplementation(through(stat) as typeof stat)
+    syncBuiltinESMExports()
+  })
+  afterEach(async () => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+    await release()
+  })
+
+  function hang() {
+    waiting++
+    setImmediate(() => vi.advanceTimersByTime(10_000))
+    const answer = open(at('pipe'), 'r').then(async (file) => {
+      waiting--
+      await file.close()
+      throw Object.assign(new Error('the server is back, but knows it no more'), { code: 'EIO' })
+    })
+    answers.push(answer)
+    return answer
+  }
+
+  async function release() {
+    while (waiting > 0) {
+      closeSync(openSync(at('pipe'), 'w'))
+      await turn()
+    }
+    await Promise.allSettled(answers)
+    await turn()
+  }
+
+  it.each([
+    ['before', ['DEAD_KEY', 'B_KEY']],
+    ['after', ['B_KEY', 'DEAD_KEY']],
+  ])('holds up no revocation in a file declared %s it', async (_, names) => {
+    write('dead', 'old')
+    write('b', 'old')
+    const shape = Object.fromEntries(names.map((name) => [name, secret()]))
+    const env = { DEAD_KEY_FILE: at('dead'), B_KEY_FILE: at('b') }
+    const { watched, news } = watch(shape, env)
+    dead.add(at('dead'))
+    replace('b', 'new')
+    expect(await news()).toEqual([
+      `the file "${at('dead')}" cannot be read (ETIMEDOUT)`,
+      expect.objectContaining({ changed: ['B_KEY'], B_KEY: 'new' }),
+    ])
+    for (const content of ['newer', 'newest']) {
+      replace('b', content)
+      expect((await news()).at(-1)).toMatchObject({ changed: ['B_KEY'], B_KEY: content })
+    }
+    expect(await news()).toEqual([])
+    expect(waiting).toBe(1)
+
+    dead.clear()
+    await release()
+    replace('dead', 'new')
+    await news()
+    expect({ ...watched.config }).toEqual({ DEAD_KEY: 'new', B_KEY: 'newest' })
+  })
+
+  it('takes two threads, however many files are on it, and those elsewhere are looked at', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e']
+    for (const name of names) write(name, 'old')
+    // A file of another file system that anybody may write to.
+    const elsewhere = '/proc/self/comm'
+    const before = readFileSync(elsewhere, 'utf8')
+    const files = watchedFiles(undefined)
+    for (const path of [...names.map(at), elsewhere]) files.read(path)
+    for (const name of names) dead.add(at(name))
+    try {
+      for (const content of ['one', 'two', 'three']) {
+        writeFileSync(elsewhere, content)
+        expect(await files.look()).toBe(true)
+        expect(String(files.read(elsewhere))).toBe(`${content}\n`)
+        expect(waiting).toBe(2)
+      }
+    } finally {
+      writeFileSync(elsewhere, before.trim())
+    }
+    for (const name of names) replace(name, 'new')
+    dead.clear()
+    await release()
+    await files.look()
+    expect(names.map((name) => String(files.read(at(name))))).toEqual(names.map(() => 'new'))
+  })
+
+  it('leaves the process a thread, however many such mounts there are', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e']
+    const files = watchedFiles(undefined)
+    const { fstatSync } = fs
+    // Each of another file system, as far as can be told.
+    vi.spyOn(fs, 'fstatSync').mockImplementation(((file: number) => {
+      const stats = fstatSync(file, { bigint: true })
+      return Object.assign(stats, { dev: stats.ino })
+    }) as typeof fstatSync)
+    syncBuiltinESMExports()
+    for (const name of names) {
+      write(name, 'old')
+      files.read(at(name))
+      dead.add(at(name))
+    }
+    for (let looks = 0; looks < 5; looks++) await files.look()
+    expect(waiting).toBe(3)
   })
 })
 
