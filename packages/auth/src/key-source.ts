@@ -49,7 +49,8 @@ export function staticKeys(jwks: string | JSONWebKeySet): StaticKeys {
 /**
  * The keys at a JWKS URL. A key that is not known is looked for again, once in `coolDownMs`, so that a
  * rotation is noticed and a flood of invented key ids is not passed on. While the server is away its last keys serve on
- * for `staleMs`; after that tokens are neither accepted nor refused (`AuthUnavailableError`).
+ * for `staleMs`; after that tokens are neither accepted nor refused (`AuthUnavailableError`). A set without any key counts
+ * as no answer.
  *
  * @throws TypeError `ERR_AUTH_OPTION` for a wrong URL or option.
  */
@@ -84,12 +85,15 @@ export function documentOptions(options: RemoteDocumentOptions): Required<Remote
 
 export async function keySetAt(url: string, send: Outbound): Promise<KeySet> {
   const { status, json } = await send(url, { maxBytes: MAX_JWKS_BYTES })
+  const { origin, pathname } = new URL(url)
+  const answered = `@mcp-prod/auth: ${origin}${pathname} answered ${status}`
+  // A mishap at the issuer, which would have every valid token called invalid.
+  if (Array.isArray(json?.keys) && json.keys.length === 0)
+    throw new Error(`${answered} with an empty JWK set`)
   try {
     return createLocalJWKSet(json as unknown as JSONWebKeySet)
   } catch (cause) {
-    const { origin, pathname } = new URL(url)
-    const problem = `${origin}${pathname} answered ${status}, not a JWK set`
-    throw new Error(`@mcp-prod/auth: ${problem}`, { cause })
+    throw new Error(`${answered}, not a JWK set`, { cause })
   }
 }
 

@@ -182,10 +182,31 @@ describe('a set of keys', () => {
     expect(await outcome(first)).toBe('key')
   })
 
-  it('may be empty: then all tokens are refused', async () => {
-    const { outcome, answer } = await start()
+  it('that is empty is none: the good ones serve on, and no valid token is called invalid', async () => {
+    const onFailure = vi.fn()
+    const { outcome, answer, keys } = await start({ onFailure })
+    const problem = /jwks answered 200 with an empty JWK set$/
     answer(json({ keys: [] }))
+    expect(await outcome(first)).toBe('unavailable for 30 s')
+    expect(() => keys.check()).toThrow(problem)
+    answer(keySet(first))
+    vi.advanceTimersByTime(30_000)
+    expect(await outcome(first)).toBe('none')
+    expect(() => keys.check()).not.toThrow()
+    answer(json({ keys: [] }))
+    vi.advanceTimersByTime(600_000)
+    expect(await outcome(first)).toBe('none')
+    expect(() => keys.check()).toThrow(problem)
+    const failed = [expect.objectContaining({ message: expect.stringMatching(problem) })]
+    expect(onFailure.mock.calls).toEqual([failed, failed])
+    // As while the issuer is away: what is not known may be a new key.
+    vi.advanceTimersByTime(30_000)
+    expect(await outcome(stranger)).toBe('unavailable for 30 s')
+    answer(keySet(second))
+    vi.advanceTimersByTime(30_000)
+    expect(await outcome(second)).toBe('none')
     expect(await outcome(first)).toBe('key')
+    expect(() => keys.check()).not.toThrow()
   })
 })
 
