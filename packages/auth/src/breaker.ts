@@ -7,7 +7,7 @@ const OPEN_MS = 10_000
 export interface Breaker {
   /** @throws AuthUnavailableError at once while the server counts as gone; else whatever `work` throws. */
   run<T>(work: () => Promise<T>): Promise<T>
-  /** @throws the last failure, while the last attempt failed. */
+  /** @throws the last outage, until an attempt succeeds: nothing that a caller can bring about. */
   check(): void
 }
 
@@ -40,8 +40,8 @@ export function breaker(isOutage: (error: unknown) => boolean): Breaker {
         failure = undefined
         return value
       } catch (error) {
-        failure = error
         if (isOutage(error)) {
+          failure = error
           failures++
           openUntil = performance.now() + OPEN_MS
         }
