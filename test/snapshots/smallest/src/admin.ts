@@ -86,8 +86,9 @@ function observeHealth({
 }
 
 /** On a developer's machine a web page could reach it through a rebound name. */
-export function adminHosts({ ADMIN_HOST }: Config): string[] {
-  return ADMIN_HOST === '127.0.0.1' ? ['localhost', '127.0.0.1'] : []
+export function adminHosts({ ADMIN_HOST }: Pick<Config, 'ADMIN_HOST'>): string[] {
+  const isLocal = ['127.0.0.1', '::1', 'localhost'].includes(ADMIN_HOST)
+  return isLocal ? ['localhost', '127.0.0.1', '[::1]'] : []
 }
 
 /** Looks at what the server depends on, and tells the log when it goes and when it is back. */

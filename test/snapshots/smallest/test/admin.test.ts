@@ -1,8 +1,9 @@
 import { once } from 'node:events'
+import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from '@mcp-prod/security'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAdmin } from '../src/admin.js'
+import { adminHosts, createAdmin } from '../src/admin.js'
 import { tools } from '../src/tools/index.js'
 import { keptTelemetry } from './support/kept-telemetry.js'
 
@@ -13,13 +14,13 @@ describe('the private port', () => {
   const { telemetry } = kept
   let blocked: string | undefined = 'starting'
   let started = false
-  async function admin(secret: string | undefined) {
+  async function admin(secret: string | undefined, hosts: readonly string[] = []) {
     const app = createAdmin({
       checks: {},
       telemetry: secret === undefined ? keptTelemetry().telemetry : telemetry,
       isStarted: () => started,
       blockedBy: () => blocked,
-      hosts: [],
+      hosts,
       token: secret,
     })
     const server = createServer(app).listen(0, '127.0.0.1')
@@ -71,6 +72,29 @@ describe('the private port', () => {
     const taken = (await (first.status === 200 ? first : second).json()) as { nodes: unknown[] }
     expect(taken.nodes.length).toBeGreaterThan(0)
     expect(await kept.logs()).toContain('"method":"profile"')
+  })
+
+  it.each(['127.0.0.1', '::1', 'localhost'])(
+    'is closed to web pages through a rebound name where it listens on %s',
+    async (ADMIN_HOST) => {
+      const hosts = adminHosts({ ADMIN_HOST })
+      const { hostname, port } = new URL(await admin(undefined, hosts))
+      const statusFor = (host: string) =>
+        new Promise((resolve, reject) => {
+          const options = { hostname, port, path: '/startup', headers: { host } }
+          request(options, (res) => resolve(res.resume().statusCode))
+            .on('error', reject)
+            .end()
+        })
+      expect(await statusFor(`rebound.example:${port}`)).toBe(403)
+      for (const name of ['localhost', '127.0.0.1', '[::1]'])
+        expect(await statusFor(`${name}:${port}`), name).toBe(200)
+    },
+  )
+
+  it('answers probes and scrapers, which ask by address, where it listens on others', () => {
+    for (const ADMIN_HOST of ['0.0.0.0', '::', '10.0.0.7'])
+      expect(adminHosts({ ADMIN_HOST })).toEqual([])
   })
 
   it('has no such thing without a token', async () => {
