@@ -89,6 +89,12 @@ function isOutage(error: unknown): boolean {
   return !(error instanceof TypeError || error instanceof RangeError)
 }
 
+/** Whether the server has no connection left to give (too_many_connections). */
+export function isFull(error: unknown): boolean {
+  const { cause } = error as Error
+  return cause instanceof pg.DatabaseError && cause.code === '53300'
+}
+
 function unavailable(cause: unknown): DatabaseError {
   return new DatabaseError((cause as Error).message, { cause })
 }

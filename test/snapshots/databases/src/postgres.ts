@@ -4,7 +4,7 @@ import { workerLink } from '@mcp-prod/workers'
 import pg from 'pg'
 import type { SharedConfig } from './config.js'
 import { name } from './identity.js'
-import { queryThrough } from './postgres-query.js'
+import { isFull, queryThrough } from './postgres-query.js'
 import type { ServiceParts } from './services.js'
 
 export const postgresSettings = {
@@ -77,7 +77,12 @@ export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
   /** Goes through the pool like a call, unless all of it is at work: being busy is not being down. */
   async function check(signal: AbortSignal) {
     const hasRoom = pool.totalCount < max || pool.idleCount > pool.waitingCount
-    await (hasRoom ? query : ask)('select 1', [], signal)
+    try {
+      await (hasRoom ? query : ask)('select 1', [], signal)
+    } catch (error) {
+      // Others have all connections that are left; those of this replica work.
+      if (!isFull(error) || pool.totalCount === 0) throw error
+    }
   }
 
   /** Waits for the queries under way, but not for ever, and cuts off the rest. */

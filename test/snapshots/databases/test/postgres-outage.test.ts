@@ -51,6 +51,8 @@ async function serverWith(databaseUrl: string) {
         .poll(async () => (await fetch(ready)).status, { timeout: 15_000, interval: 300 })
         .toBe(status),
     answer: async () => (await fetch(ready)).text(),
+    query: services.postgres.query,
+    check: async () => postgres.run(AbortSignal.timeout(1_500)),
     logs,
     async close() {
       admin.closeAllConnections()
@@ -64,6 +66,26 @@ beforeEach(async () => {
   server = await serverWith(url)
 })
 afterEach(() => server.close())
+
+/** Takes so many of the server's twelve connections. @returns what gives them back, as the test's end does. */
+async function others(count: number) {
+  const clients: pg.Client[] = []
+  const leave = async () => {
+    await Promise.all(clients.splice(0).map((client) => client.end()))
+  }
+  onTestFinished(leave)
+  const openAnother = async () => {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => {})
+    await client.connect().then(
+      () => clients.push(client),
+      () => {},
+    )
+    return clients.length
+  }
+  await expect.poll(openAnother, { timeout: 30_000, interval: 20 }).toBe(count)
+  return leave
+}
 
 const works = async () => expect(await server.find()).toMatchObject({ articles: { length: 3 } })
 
@@ -97,23 +119,20 @@ describe.skipIf(!database)('the server goes on', { timeout: 60_000 }, () => {
   })
 
   it('while others hold every connection of PostgreSQL', async () => {
-    const others: pg.Client[] = []
-    const leave = () => Promise.all(others.splice(0).map((client) => client.end()))
-    onTestFinished(async () => void (await leave()))
-    const openAnother = async () => {
-      const client = new pg.Client({ connectionString: url })
-      client.on('error', () => {})
-      await client.connect().then(
-        () => others.push(client),
-        () => {},
-      )
-      return others.length
-    }
-    await expect.poll(openAnother, { timeout: 30_000, interval: 20 }).toBe(12)
+    const leave = await others(12)
     await expect(server.find()).rejects.toThrow(unavailable)
     await server.readyIs(503)
     await leave()
     await server.readyIs(200)
+    await works()
+  })
+
+  it('while others hold all but its own, which are at work: that is not to be down', async () => {
+    await works()
+    await others(11)
+    const busy = server.query('select pg_sleep(0.9)', [], patience())
+    await server.check()
+    await busy
     await works()
   })
 

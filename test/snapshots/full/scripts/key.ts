@@ -42,7 +42,8 @@ process.stdout.write(`The key, shown only now; give it to ${principal}:
 
   ${key}
 
-Its hash is in ${file}, as key ${id}. A running server takes it over within five seconds.
+Its hash is in ${file}, as key ${id}. A running server takes it over within five seconds,
+and after a restart where this file alone is mounted into its container.
 `)
 
 /** Beside the list first, which also keeps a second run away, and then in its place: no server reads half of it. */

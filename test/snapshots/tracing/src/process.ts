@@ -39,7 +39,13 @@ export function createProcess(config: Config, leads: boolean): OwnProcess {
     drainingForMs: shutdown.drainingForMs,
     limitMs: shutdown.deadlineMs,
   }))
-  handleProcessErrors({ logger, stop: shutdown.stop, onError: metrics.observeProcessError })
+  handleProcessErrors({
+    logger,
+    stop: shutdown.stop,
+    onError: metrics.observeProcessError,
+    // A shutdown ends by itself at its deadline; this is for one that does not.
+    exitTimeoutMs: shutdown.deadlineMs + 5_000,
+  })
   watchEventLoop({
     logger,
     service: name,
