@@ -35,7 +35,7 @@ export async function startGuideServer(): Promise<GuideServer> {
     `echo "ADMIN_TOKEN=$(openssl rand -hex 32)" >> .env
     PORT=${ports.get('8080')} ADMIN_PORT=${ports.get('8081')} node dist/main.js > server.log 2>&1 &
     echo $! > server.pid
-    until grep -q '"listening"' server.log; do kill -0 $! || exit 1; sleep 0.2; done`,
+    until grep -qs '"listening"' server.log; do kill -0 $! || exit 1; sleep 0.2; done`,
     folder,
   )
   if (started !== '') throw new Error(`the server did not start: ${started}`)
