@@ -43,7 +43,7 @@ async function create(argv: string[], signal: AbortSignal): Promise<void> {
   const from = userDirectory(process.env, workingDirectory())
   if (given.diff) return (await import('./upgrade/diff.js')).diff(given, from, signal)
   // Before anything is asked: answers would be lost.
-  if (given.name !== undefined) projectName('', given.name)
+  if (given.name !== undefined) projectName('', given.name, given.deploy !== 'none')
   const source = await findSource(given.kit && resolve(from, given.kit))
   if (given.directory !== undefined) await inspectTarget(resolve(from, given.directory))
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
@@ -78,10 +78,11 @@ async function askFor(given: Given, from: string, signal: AbortSignal): Promise<
 function planOf(given: Given, from: string, unasked: boolean): Plan {
   const target = resolve(from, given.directory ?? '.')
   const { dryRun = false, install, git } = given
+  const features = featuresOf(given)
   return {
     target,
-    name: projectName(target, given.name),
-    features: featuresOf(given),
+    name: projectName(target, given.name, features.compose),
+    features,
     options: optionsOf(given),
     dryRun,
     unasked,

@@ -7,12 +7,17 @@ const services = new Set([
   ...['alertmanager', 'auth-server', 'grafana', 'postgres', 'prometheus', 'proxy', 'redis'],
 ])
 
-/** Why a project cannot have this name, or undefined when it can. */
+/** Why npm would refuse this name, or undefined when it does not. */
 export function nameProblem(name: string): string | undefined {
   const { validForNewPackages, errors = [], warnings = [] } = validate(name)
-  if (!validForNewPackages) return errors[0] ?? warnings[0] ?? 'npm refuses it'
+  return validForNewPackages ? undefined : (errors[0] ?? warnings[0] ?? 'npm refuses it')
+}
+
+/** Why a new project cannot have this name, or undefined when it can. */
+export function newNameProblem(name: string, hasCompose = true): string | undefined {
   const label = labelOf(name)
-  return services.has(label) ? `compose.yaml has a service ${label} beside the server` : undefined
+  const isTaken = hasCompose && services.has(label)
+  return nameProblem(name) ?? (isTaken ? `compose.yaml has a service ${label} too` : undefined)
 }
 
 /**
@@ -20,9 +25,9 @@ export function nameProblem(name: string): string | undefined {
  *
  * @throws CliError (usage) for a name that npm refuses, or that something else in the project has.
  */
-export function projectName(directory: string, given?: string): string {
+export function projectName(directory: string, given?: string, hasCompose?: boolean): string {
   const name = given ?? basename(directory)
-  const problem = nameProblem(name)
+  const problem = newNameProblem(name, hasCompose)
   if (problem === undefined) return name
   const origin = given === undefined ? "the directory's name" : '--name'
   throw usage(
@@ -36,7 +41,7 @@ export function suggestName(text: string): string {
   const prefix = slugOf(scope) && `@${slugOf(scope)}/`
   const slug = slugOf(rest)
   const name = `${prefix}${services.has(labelOf(slug)) ? `${slug}-server` : slug}`
-  return nameProblem(name) === undefined ? name : `${prefix}my-server`
+  return newNameProblem(name) === undefined ? name : `${prefix}my-server`
 }
 
 /**

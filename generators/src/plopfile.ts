@@ -1,6 +1,6 @@
 import type { NodePlopAPI } from 'node-plop'
 import { type Choice, choices, type Switch, switches } from './features.js'
-import { nameProblem, suggestName } from './name.js'
+import { newNameProblem, suggestName } from './name.js'
 
 export interface Questions {
   /** Why a directory cannot be used, or undefined. */
@@ -63,7 +63,7 @@ function nameQuestion({ nameFor }: Questions): InputQuestion {
     message: 'npm name',
     default: ({ directory }) => suggestName(nameFor(directory)),
     filter: trimmed,
-    validate: (name) => nameProblem(name) ?? true,
+    validate: (name) => newNameProblem(name) ?? true,
   }
 }
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { featuresOf } from '../src/features.js'
-import { labelOf, nameProblem, suggestName } from '../src/name.js'
+import { labelOf, nameProblem, newNameProblem, suggestName } from '../src/name.js'
 import { renderProject } from '../src/render.js'
 
 describe('the suggested name', () => {
@@ -36,7 +36,10 @@ describe('the suggested name', () => {
 it.each(['redis', '@acme/proxy', 'Auth.Server'.toLowerCase(), 'grafana'])(
   'cannot be that of what stands beside the server: %s',
   (name) => {
-    expect(nameProblem(name)).toContain('compose.yaml has a service')
+    expect(newNameProblem(name)).toContain('compose.yaml has a service')
+    expect(newNameProblem(name, false)).toBeUndefined()
+    // A project that has one already, as it was made without compose.yaml.
+    expect(nameProblem(name)).toBeUndefined()
   },
 )
 
@@ -61,7 +64,7 @@ it('can be that of any service that compose.yaml has not', async () => {
   )
   const beside = names.filter((name) => name !== 'my-server')
   expect(beside.length).toBeGreaterThan(5)
-  for (const name of beside) expect(nameProblem(name), name).toContain(`a service ${name} `)
+  for (const name of beside) expect(newNameProblem(name), name).toContain(`a service ${name} `)
 })
 
 describe('the label for Kubernetes', () => {

@@ -44,12 +44,13 @@ async function must(context: Context, args: string[], command: string): Promise<
   const { plan, from, signal } = context
   const { exitCode, output } = await npm(args, { cwd: plan.target, signal })
   if (exitCode === 0) return
-  // The files are complete, so the project stays: only this command is to be repeated.
-  context.undo = undefined
   const end = output.trimEnd().split('\n').slice(-20).join('\n')
   const rest = command === 'npm install' ? [command, 'npm run build'] : [command]
   const none = plan.git ? await reasonForNone(context).catch(() => 'no git') : 'not wanted'
   if (!none) rest.push(...firstCommit)
+  signal.throwIfAborted()
+  // The files are complete, so the project stays: only this command is to be repeated.
+  context.undo = undefined
   const again = commandTo(from, plan.target, rest.join(' && '))
   throw new CliError(
     `${command} failed (exit code ${exitCode}); its last lines:\n${end}\n` +

@@ -130,7 +130,10 @@ export function handlerOver(
       if (closed) return refuseClosing(req, res)
     }
     // The SDK ends its answer at the first one to an id: the calls that go on then would be neither aborted nor counted.
-    if (repeatsId(req)) return refuseRepeated(req, res)
+    if (repeatsId(req)) {
+      report(new Error('refused: two requests of the batch have the same id'))
+      return refuseRepeated(req, res)
+    }
     if (isListen(req)) await streams.serve(req, res)
     else await exchange(handler, req, res, { body: withoutCancels(req.body) })
   }

@@ -1,6 +1,6 @@
 /** A legacy batch: what it may ask for at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { defineTool } from '../src/index.js'
 import { legacyCall, post, serve } from './support.js'
@@ -33,9 +33,13 @@ describe('a batch that repeats an id', () => {
     ['one of no method that there is', [call(1), { ...call(1), method: 'no/such' }]],
   ])('runs nothing, since its answer would end before its calls do: %s', async (_, batch) => {
     begun = 0
-    const { url } = await serve([slow, fast])
+    const onError = vi.fn()
+    const { url } = await serve([slow, fast], {}, [], { handler: { onError } })
     const { status, text } = await post(url, batch, headers)
     expect([status, begun]).toEqual([400, 0])
+    expect(onError.mock.calls.map(([error]) => error.message)).toEqual([
+      'refused: two requests of the batch have the same id',
+    ])
     expect(JSON.parse(text)).toEqual({
       jsonrpc: '2.0',
       id: null,

@@ -25,7 +25,7 @@ export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
   const { logger, metrics } = parts
   // Of a replica: its workers share them, rounded up.
   const max = Math.ceil(config.DATABASE_POOL_MAX / (workerLink()?.count ?? 1))
-  const open = new Set<pg.PoolClient>()
+  const open = new Map<pg.PoolClient, pg.Pool>()
   const pool = opened(max, config.DATABASE_ACQUIRE_TIMEOUT, config.DATABASE_STATEMENT_TIMEOUT)
   const control = opened(1, CHECK_MS, CHECK_MS)
   const ask = queryThrough(control, { maxWaiting: max })
@@ -56,7 +56,7 @@ export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
     // Without a listener the loss of an idle connection would end the process.
     pool.on('error', ({ message }) => logger.warn('database connection lost', { reason: message }))
     pool.on('connect', (client) => {
-      open.add(client)
+      open.set(client, pool)
       // While in use, its query fails and says so.
       client.on('error', () => {})
     })
@@ -80,8 +80,8 @@ export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
     try {
       await (hasRoom ? query : ask)('select 1', [], signal)
     } catch (error) {
-      // Others have all connections that are left; those of this replica work.
-      if (!isFull(error) || pool.totalCount === 0) throw error
+      // Others have all connections that are left; those of this replica work. Its own count has those that are only tried.
+      if (!isFull(error) || ![...open.values()].includes(pool)) throw error
     }
   }
 
@@ -92,7 +92,7 @@ export function createPostgres(config: PostgresConfig, parts: ServiceParts) {
     const isBusy = () => pool.waitingCount > 0 || pool.idleCount < pool.totalCount
     while (isBusy() && performance.now() < until) await sleep(20)
     const ended = Promise.all([pool.end(), control.end()])
-    for (const client of open) void client.end()
+    for (const client of open.keys()) void client.end()
     await Promise.race([ended, sleep(500)])
   }
 

@@ -120,6 +120,10 @@ describe.skipIf(!database)('the server goes on', { timeout: 60_000 }, () => {
 
   it('while others hold every connection of PostgreSQL', async () => {
     const leave = await others(12)
+    // Who waits makes the pool try again and again: tried is not connected.
+    const waiting = Array.from({ length: 6 }, () => server.find().catch((error: Error) => error))
+    await expect(server.check()).rejects.toThrow(DatabaseError)
+    await Promise.all(waiting)
     await expect(server.find()).rejects.toThrow(unavailable)
     await server.readyIs(503)
     await leave()
