@@ -129,7 +129,8 @@ describe.skipIf(cannot)('the manifests', () => {
   it('would be refused with a secret in the environment', async () => {
     const { project, subjects, secrets } = variant('everything')
     const { manifests } = subjects.production
-    const settings = { ...settingsOf(manifests), ADMIN_TOKEN: '0123456789abcdef' }
+    const { ADMIN_TOKEN_FILE: _, ...others } = settingsOf(manifests)
+    const settings = { ...others, ADMIN_TOKEN: '0123456789abcdef' }
     const server = await viewOf(project, await environmentOf(scratch, settings, secrets))
     const { 'S4 secrets are files': found } = faultsOf({ manifests, server }, true)
     expect(found).toEqual(['ADMIN_TOKEN stands in the environment'])

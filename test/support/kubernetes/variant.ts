@@ -29,6 +29,7 @@ export async function prepare(scratch: string, name: string, selection: Selectio
     DATABASE_URL: 'postgres://app:password@db.internal:5432/app?sslmode=verify-full\n',
     REDIS_URL: 'rediss://app:password@redis.internal:6379/0\n',
     REQUEST_STATE_KEYS: 'a-key-that-all-replicas-have-of-32-bytes\n',
+    ADMIN_TOKEN: 'a-token-of-the-private-port\n',
     OAUTH_CLIENT_SECRET: 'a-secret-of-the-server\n',
   }
   const found: [Overlay, Subject][] = []

@@ -1,4 +1,4 @@
-import { defineResourceTemplate, ResourceNotFoundError } from '@mcp-prod/tools'
+import { defineResourceTemplate, ResourceNotFoundError, ToolError } from '@mcp-prod/tools'
 import { z } from 'zod'
 import { notes as kept, noteName, noteUri, ownerOf, whileRedisAnswers } from '../notes.js'
 
@@ -17,7 +17,10 @@ export const notes = defineResourceTemplate({
   async list(_page, { services, principal, log }) {
     // While Redis is away there are other resources to list.
     const names = await whileRedisAnswers(log, () => kept.names(services.redis, principal)).catch(
-      () => [],
+      (error: unknown) => {
+        if (error instanceof ToolError) return []
+        throw error
+      },
     )
     return names.sort().map((name) => ({ uri: noteUri(principal, name), name }))
   },

@@ -65,7 +65,8 @@ export function createWeather(
           windKmh: current.wind_speed_10m,
         }
       } catch (cause) {
-        if (cause instanceof UpstreamError) throw cause
+        // Of the service it says nothing that nobody waits any more.
+        if (cause instanceof UpstreamError || signal.aborted) throw cause
         throw new UpstreamError('weather call failed', { cause })
       }
     },
