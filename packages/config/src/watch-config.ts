@@ -15,8 +15,9 @@ export interface WatchOptions<S extends Shape> extends ConfigOptions {
    */
   onChange: (config: Config<S>, changed: readonly (keyof S & string)[]) => unknown
   /**
-   * Is told once of each new content that is not valid or not readable. Of that setting the value that `onChange` was
-   * given last stays; what else has changed is offered all the same, so that no broken file keeps a revoked key alive.
+   * Is told of each new content that is not valid or not readable, and again while it is whenever any file changes. Of that
+   * setting the value that `onChange` was given last stays; what else has changed is offered all the same, so that no broken
+   * file keeps a revoked key alive.
    */
   onFault: (error: ConfigError) => unknown
   /** Is told what `onChange` and `onFault` throw. Such an error is theirs: whether it quotes a secret is too. */

@@ -43,6 +43,7 @@ export function watchSettings({ config, logger, auth, server }: Reloaded) {
       logger.error('a changed setting is not taken, the old value stays', {
         faults: error.faults.map(({ name: setting, ...fault }) => ({ setting, ...fault })),
       }),
+    // All but the certificate has been taken over before it throws.
     onError: (error) => logger.error('the certificate is not replaced', { error }),
   })
   const missed = (Object.keys(settings) as Name[])
