@@ -142,6 +142,23 @@ describe.skipIf(noCompose())(`compose.yaml, up ${noCompose() ?? ''}`, () => {
     expect(addresses).not.toContain(proxy.trim())
   })
 
+  it('cancels the call of who leaves', async () => {
+    const params = { name: 'countdown', arguments: { seconds: 9 } }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+    const headers = [
+      `Authorization: Bearer ${project.key}`,
+      'Content-Type: application/json',
+      'Accept: application/json, text/event-stream',
+    ].flatMap((header) => ['-H', header])
+    const url = 'http://127.0.0.1:8080/mcp'
+    const leave = ['-s', '--max-time', '1', ...headers, '-d', body, url]
+    await stack.run('sh', '-c', 'curl "$@"; test $? = 28', 'sh', ...leave)
+    const cancelled = 'mcp_tool_calls_total{tool="countdown",outcome="cancelled"} > 0'
+    await expect
+      .poll(() => query(cancelled), { timeout: 30_000, interval: 1_000 })
+      .toSatisfy((found: object) => Object.keys(found).length === 1)
+  })
+
   it('loses no call while a server stops, and has it back', async () => {
     const running = calls(120, 4)
     await stack.run('podman', 'stop', '--time=35', `${stack.project}_${slug}_1`)

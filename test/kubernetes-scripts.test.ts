@@ -48,10 +48,14 @@ describe.skipIf(cannot)('the scripts that deploy and roll back', () => {
     expect(code).toBe(1)
     expect(said).toContain('back to revision 7')
     const all = await calls()
-    expect(all.slice(-2)).toEqual([
-      '--namespace my-server-staging rollout undo deployment/my-server --to-revision=7',
-      '--namespace my-server-staging rollout status deployment/my-server --timeout=15m',
+    const on = '--namespace my-server-staging'
+    const applied = 'kubectl.kubernetes.io/last-applied-configuration={"of":"before"}'
+    expect(all.slice(-3)).toEqual([
+      `${on} rollout undo deployment/my-server --to-revision=7`,
+      `${on} annotate --overwrite deployment/my-server ${applied}`,
+      `${on} rollout status deployment/my-server --timeout=15m`,
     ])
+    expect(said).toContain('a rollback without a number would go to 8, which has failed')
   })
 
   it('take back what was applied in part', async () => {

@@ -8,9 +8,9 @@ const SECRET_KEY =
 const SECRET_WORDS =
   'passw(?:or)?d|passphrase|pwd|secrets?|tokens?|api[-_ ]?keys?|(?:private|secret|access|signing)[-_ ]?key|credentials?|code[-_]?verifier'
 
-const SEPARATOR = String.raw`\\{0,4}["'\x60]?\s{0,8}(?:=>|[:=]|%3[ad])\s{0,8}`
+const SEPARATOR = String.raw`\\{0,16}(?:["'\x60]|%22|&quot;)?\s{0,8}(?:=>|[:=]|%3[ad])\s{0,8}`
 // The content of a quoted value ends where the same quote comes again, which stays in the text.
-const QUOTED = String.raw`(\\{0,4}["'\x60])(?:[^"'\x60\\]+|(?!\2)(?:\\[^]|["'\x60\\]))*`
+const QUOTED = String.raw`(\\{0,16}["'\x60])(?:[^"'\x60\\]+|(?!\2)(?:\\[^]|["'\x60\\]))*`
 
 /** Most texts are ids, names and paths: without another character only the last two patterns can match. */
 const UNUSUAL = /[^\w./-]|eyJ|mcp_/
@@ -18,8 +18,8 @@ const UNUSUAL = /[^\w./-]|eyJ|mcp_/
 // Every pattern starts at a literal and either consumes what it scans or scans a bounded distance, so that no
 // text, however long or hostile, costs more than linear time.
 const URL_USERINFO = /:\/\/[^\s/?#]*@/g
-// `user:pa/ss@host`: not a URL, but what an unescaped password makes of one. A port is not a password.
-const BROKEN_USERINFO = /:\/\/[^\s:/?#@]{0,64}:(?!\d{1,5}(?:[/?#\s]|$))[^\s@]{1,128}@/g
+// `user:pa/s@s@host`: not a URL, but what an unescaped password makes of one, which ends at the last @. A port is not a password.
+const BROKEN_USERINFO = /:\/\/[^\s:/?#@]{0,64}:(?!\d{1,5}(?:[/?#\s]|$))[^\s"'\x60<>]{1,128}@/g
 const PEM = /(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)[\s\S]*?(?=-----END|$)/g
 const BEARER =
   /\b(bearer(?:\s|%20|\+){1,8})(?!(?:tokens?|auth(?:entication|orization)?|scheme|challenge|realm|scope|error|resource_metadata)(?:="|(?![\w.~+/=-])))[\w.~+/=-]+/gi
@@ -89,15 +89,15 @@ function textRedactor(names: readonly string[]): (text: string) => string {
     'gi',
   )
   const pairs = new RegExp(
-    `((?:${SECRET_WORDS}${own})${SEPARATOR})(?!\\[redacted\\])(?:${QUOTED}|[[{][^]*|[^\\s&;"\`<>]+)`,
+    `((?:${SECRET_WORDS}${own})${SEPARATOR})(?!\\[redacted\\])(?:${QUOTED}|[[{][^]*|(?:&quot;)?[^\\s&;"\`<>]+)`,
     'gi',
   )
   return function redactText(text) {
     if (isUsual(text)) return text
     return text
       .replace(PEM, `$1${REDACTED}`)
-      .replace(URL_USERINFO, `://${REDACTED}@`)
       .replace(BROKEN_USERINFO, `://${REDACTED}@`)
+      .replace(URL_USERINFO, `://${REDACTED}@`)
       .replace(headers, `$1$2${REDACTED}`)
       .replace(pairs, `$1$2${REDACTED}`)
       .replace(BEARER, `$1${REDACTED}`)

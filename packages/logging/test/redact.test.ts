@@ -100,6 +100,15 @@ describe('keys', () => {
 
 describe('texts', () => {
   it.each([
+    ['three deep in JSON', JSON.stringify(JSON.stringify(JSON.stringify({ apiKey: 'hunter2' })))],
+    ['in a query', encodeURIComponent(JSON.stringify({ password: 'hunter2' }))],
+    ['in HTML', '{&quot;password&quot;:&quot;hunter2&quot;,&quot;b&quot;:1}'],
+  ])('hides a secret that is quoted %s', async (_, text) => {
+    const said = await capture().one({ text, error: new Error(text) })
+    expect(JSON.stringify(said)).not.toContain('hunter2')
+  })
+
+  it.each([
     ['Bearer hunter2.x_y-z~/+=', 'Bearer [redacted]'],
     ['header bearer   hunter2, then', 'header bearer   [redacted], then'],
     ['q=Bearer%20hunter2', 'q=Bearer%20[redacted]'],
@@ -113,6 +122,12 @@ describe('texts', () => {
     ['https://hunter2@host/x', 'https://[redacted]@host/x'],
     ['http://a:p@hunter2@host/', 'http://[redacted]@host/'],
     ['pg://app:hunt/er2?#x@host/db', 'pg://[redacted]@host/db'],
+    ['pg://app:hunt@er2/hunter2@host/db', 'pg://[redacted]@host/db'],
+    ['pg://app:hu/nt@hunter2@host/db', 'pg://[redacted]@host/db'],
+    [
+      '{"a":"pg://u:hunter2@h1","b":"redis://u:hunter2@h2"}',
+      '{"a":"pg://[redacted]@h1","b":"redis://[redacted]@h2"}',
+    ],
     ['/cb?access_token=hunter2&state=1', '/cb?access_token=[redacted]&state=1'],
     ['?api-key=hunter2#x', '?api-key=[redacted]'],
     ['host=db password=hunter2 dbname=x', 'host=db password=[redacted] dbname=x'],

@@ -4,6 +4,8 @@ import { faultOf } from './worker-fault.js'
 // What runs in a thread of `inWorker`. It imports little, since every thread loads it.
 
 const { file, port } = workerData as { file: string; port: MessagePort }
+// Over stdio the process's own output is the protocol's, whatever a library prints here.
+process.stdout.write = process.stderr.write.bind(process.stderr)
 const { run } = await import(file)
 if (typeof run !== 'function') throw new Error(`${file} exports no function run`)
 

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js'
@@ -36,4 +38,22 @@ it.each([
   })
   expect(summary.structuredContent).toMatchObject({ count: 2, mean: 2 })
   await client.close()
+})
+
+it.each([
+  ['a message is larger than the SDK reads', 'x'.repeat(11 * 1024 * 1024)],
+  ['its input ends', undefined],
+])('ends in order when %s', { timeout: 30_000 }, async (_, sent) => {
+  const { command, args, env } = server
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  const exited = once(child, 'exit')
+  const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
+  child.stdin.on('error', () => {}).write(`${JSON.stringify(ping)}\n`)
+  await once(child.stdout, 'data')
+  if (sent === undefined) child.stdin.end()
+  else child.stdin.write(sent)
+  expect(await exited).toEqual([0, null])
 })

@@ -13,6 +13,7 @@ case "$*" in
     "$REAL_KUBECTL" kustomize "$3" >"$CLUSTER/applied.yaml" || exit 1
     [ -e "$CLUSTER/unchanged" ] || echo 8 >"$CLUSTER/revision"
     [ ! -e "$CLUSTER/refuses" ] ;;
+  *' get deployment '*last-applied-configuration*) echo '{"of":"before"}' ;;
   *' get deployment '*jsonpath*) cat "$CLUSTER/revision" ;;
   *' rollout status '*) [ ! -e "$CLUSTER/stuck" ] || [ -e "$CLUSTER/undone" ] ;;
   *' rollout undo '*) touch "$CLUSTER/undone" ;;
@@ -65,7 +66,7 @@ export async function cluster(
     async calls() {
       const path = join(state, 'calls')
       const lines = existsSync(path) ? (await readFile(path, 'utf8')).trim().split('\n') : []
-      return lines.filter((line) => /apply|rollout/.test(line))
+      return lines.filter((line) => /apply|rollout|annotate/.test(line))
     },
     applied: async () => parsed(await readFile(join(state, 'applied.yaml'), 'utf8')),
   }

@@ -6,6 +6,11 @@ import { ToolError } from '../../src/tool-error.js'
 /** Tools that behave as badly as a thread can. */
 const acts = {
   ok: () => `from thread ${threadId}`,
+  chatty: () => {
+    // As a library of somebody else's prints it.
+    process.stdout.write('a line of the thread\n')
+    return 'said'
+  },
   whoami: (context: WorkerContext) => JSON.stringify(context),
   loop: () => {
     for (;;);

@@ -39,6 +39,8 @@ const client = new Client(info)
 await client.connect(near)
 
 if (what === 'idle') await tell(client.callTool({ name: 'hostile', arguments: { act: 'ok' } }))
+if (what === 'chatty')
+  await tell(client.callTool({ name: 'hostile', arguments: { act: 'chatty' } }))
 if (what === 'thrower') await tell(client.callTool({ name: 'thrower', arguments: {} }))
 if (what === 'stop') {
   await tell(client.callTool({ name: 'hostile', arguments: { act: 'ok' } }))

@@ -43,7 +43,11 @@ const connection = serveStdio(
   { onerror: (error) => logger.warn('stdio connection', { error }) },
 )
 
+let stopped = false
+
 async function stop(reason: string, exitCode = 0) {
+  if (stopped) return
+  stopped = true
   logger.debug('stopping', { reason })
   stopping.abort()
   await connection.close()
@@ -54,3 +58,5 @@ async function stop(reason: string, exitCode = 0) {
 handleProcessErrors({ logger, stop })
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal))
 process.stdin.once('close', () => stop('stdin closed'))
+// So the SDK ends a connection by itself, when nobody reads the answers or a message is too large: no end of the input is seen then.
+process.stdin.once('pause', () => stop('connection closed'))

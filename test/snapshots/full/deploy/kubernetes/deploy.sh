@@ -59,6 +59,9 @@ END
 
 echo "deploy: $image as $deployment in $namespace, context $(kubectl config current-context || echo none)"
 before=$(revision)
+# By it the next apply knows what to remove. Going back leaves it as the failed deploy wrote it.
+applied=$(on get deployment "$deployment" --ignore-not-found \
+  --output 'jsonpath={.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}')
 if kubectl apply -k "$with_image"; then
   if on rollout status "deployment/$deployment" --timeout="$timeout"; then exit 0; fi
 else
@@ -77,6 +80,9 @@ elif [ "$after" = "$before" ]; then
 else
   echo "deploy: FAILED, back to revision $before" >&2
   on rollout undo "deployment/$deployment" --to-revision="$before" >&2
+  [ -z "$applied" ] || on annotate --overwrite "deployment/$deployment" \
+    "kubectl.kubernetes.io/last-applied-configuration=$applied" >&2
   on rollout status "deployment/$deployment" --timeout="$timeout" >&2
+  echo "deploy: it is revision $(revision) now; a rollback without a number would go to $after, which has failed" >&2
 fi
 exit 1
