@@ -31,7 +31,7 @@ const metrics = (text: string) =>
     changed(/^ {2}app\.use\(metrics\.middleware\)\n/m, ''),
     changed(
       /^ {4}metrics\.observeRequest\(\{ method, name: target, outcome, durationMs \}\)\n/m,
-      '',
+      '    void target\n',
     ),
   ].reduce((app, change) => change(app), text)
 
