@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { createPause } from './pause.js'
+import { fileOf, writeWhole } from './whole-writes.js'
 
 /** Characters held back while the stream takes none: about 20,000 usual lines. */
 const MAX_WAITING_CHARS = 4 * 1024 * 1024
@@ -42,16 +43,26 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   let done = 0
   const flushes: { upTo: number; resolve: () => void }[] = []
   const pause = createPause(endPause)
+  const file = fileOf(stream)
   guard(stream)
 
   /** @param lost how many the chunk says were dropped before it: again to be told, if it is lost itself. */
   function hand(chunk: string, lines: number, lost = 0): void {
-    const failed = () => {
-      drop(lines)
-      dropped += lost
+    const failed = (missing = lines, untold = lost) => {
+      drop(missing)
+      dropped += untold
       torn.add(stream)
     }
     const text = torn.delete(stream) ? `\n${chunk}` : chunk
+    // Who put another `write` there wants to see what is written.
+    if (file !== undefined && !Object.hasOwn(stream, 'write')) {
+      const missing = writeWhole(file, text)
+      // The last one tells of those lost before. A torn stream has one more, empty one.
+      const ofLog = Math.max((missing ?? 0) - (lost > 0 ? 1 : 0), 0)
+      if (missing !== undefined) failed(Math.min(ofLog, lines), missing > 0 ? lost : 0)
+      settle(lines)
+      return
+    }
     try {
       const full = !stream.write(text, (error) => {
         if (error) failed()

@@ -1,8 +1,10 @@
-// Run as a process of its own by stream.test.ts: child.ts <stdout|stderr> <flood|exit|broken|crash|exit now|exit soon|exit handler>
+// Run as a process of its own by stream.test.ts:
+// child.ts <stdout|stderr> <flood|exit|broken|crash|full file|exit now|exit soon|exit handler> [padding of a full file]
+import { ftruncateSync } from 'node:fs'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { createAudit, createLogger } from '../src/index.js'
 
-const [target, mode] = process.argv.slice(2)
+const [target, mode, padding] = process.argv.slice(2)
 const logger = createLogger({ stream: target === 'stderr' ? process.stderr : process.stdout })
 
 if (mode === 'broken') {
@@ -12,6 +14,22 @@ if (mode === 'broken') {
   }
   await logger.flush()
   process.stderr.write('survived')
+} else if (mode === 'full file') {
+  logger.info('line', { padding })
+  const some = async (from: number) => {
+    for (let i = from; i < from + 20; i++) logger.info('line', { i })
+    await logger.flush()
+  }
+  await some(0)
+  await some(20)
+  process.stderr.write(String(logger.dropped))
+  // Room again. What was written is the parent's to read first.
+  process.once('SIGUSR2', async () => {
+    ftruncateSync(1)
+    await some(40)
+    process.exit()
+  })
+  await setTimeout(60_000)
 } else if (mode === 'crash' || mode?.startsWith('exit ')) {
   const audit = createAudit()
   const tell = (i: number) => {

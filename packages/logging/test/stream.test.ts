@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -73,6 +76,41 @@ describe.concurrent('a process', () => {
     const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
     expect(err).toBe('survived')
     expect(code).toBe(0)
+  })
+})
+
+describe('a file in stdout that takes no more', () => {
+  /** Lets 41 lines meet the end of a file; then there is room again, for 20 more. */
+  async function fillUp(padding: string) {
+    const path = join(await mkdtemp(join(tmpdir(), 'logging-')), 'log')
+    const script = fileURLToPath(new URL('child.ts', import.meta.url))
+    // A write that crosses 2 KiB is short, as at the end of a disk, and the next one fails.
+    const command = `ulimit -f 2; exec "$0" --import tsx "$1" stdout 'full file' "$2" >>"$3"`
+    const args = ['-c', command, process.execPath, script, padding, path]
+    const child = spawn('bash', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const dropped = Number(await once(child.stderr as Readable, 'data'))
+    const before = await readFile(path, 'utf8')
+    child.kill('SIGUSR2')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    const after = (await readFile(path, 'utf8')).split('\n').filter(Boolean)
+    const later = after.map((line) => JSON.parse(line))
+    expect(later.flatMap((line) => line.dropped ?? [])).toEqual([dropped])
+    expect(later.flatMap((line) => line.i ?? [])).toEqual(all.slice(40, 60))
+    return { whole: before.split('\n').length - 1, cut: before.split('\n').at(-1) ?? '', dropped }
+  }
+
+  it('loses lines, and each of them is counted', async () => {
+    const inMiddle = await fillUp('')
+    expect(inMiddle.whole).toBeGreaterThan(5)
+    expect(inMiddle.cut).toMatch(/^{"time"/)
+    expect(inMiddle.dropped).toBe(41 - inMiddle.whole)
+    const shift = inMiddle.cut.length
+    const atNewline = await fillUp('x'.repeat(shift))
+    expect(atNewline).toEqual({ whole: inMiddle.whole, cut: '', dropped: inMiddle.dropped })
+    // All of a line but its newline: it is there.
+    const beforeNewline = await fillUp('x'.repeat(shift + 1))
+    expect(beforeNewline).toMatchObject({ whole: inMiddle.whole - 1, dropped: inMiddle.dropped })
+    expect(JSON.parse(beforeNewline.cut)).toMatchObject({ i: inMiddle.whole - 2 })
   })
 })
 
