@@ -30,9 +30,17 @@ export async function askOnScreen(
   try {
     return await asked(answers, signal)
   } catch (error) {
-    ui.close()
+    close(ui)
     process.stdout.write(`${showCursor}\n`)
     throw error
+  }
+}
+
+function close(ui: Ui): void {
+  try {
+    ui.close()
+  } catch {
+    // Ctrl-D closed readline already, which newer versions of Node do not forgive. It is the last that there is to close.
   }
 }
 

@@ -131,7 +131,7 @@ describeTerminal('who leaves', () => {
     await terminal.see('exit code 148')
     await expectRestored(terminal)
     terminal.press('fg', 'Enter')
-    await terminal.see(/fg\n.*\n\? Directory half$/)
+    await terminal.see(/fg\n[^?]*\n\? Directory half$/)
     terminal.press(' whole', 'Enter')
     await terminal.see('npm name (half-whole)')
     terminal.press('C-c')

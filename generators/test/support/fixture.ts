@@ -118,6 +118,8 @@ export function environment(): NodeJS.ProcessEnv {
     npm_config_registry: 'http://127.0.0.1:9',
     GIT_CONFIG_GLOBAL: gitConfig,
     NO_COLOR: '1',
+    // npm keeps one in TMPDIR, where tests look for what the command left.
+    NODE_DISABLE_COMPILE_CACHE: '1',
   }
 }
 
