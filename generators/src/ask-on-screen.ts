@@ -39,8 +39,9 @@ export async function askOnScreen(
 function close(ui: Ui): void {
   try {
     ui.close()
-  } catch {
+  } catch (error) {
     // Ctrl-D closed readline already, which newer versions of Node do not forgive. It is the last that there is to close.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_USE_AFTER_CLOSE') throw error
   }
 }
 

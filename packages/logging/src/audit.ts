@@ -5,7 +5,7 @@ import { isoTime, membersOf, originText } from './line.js'
 import { requireFunction, requireName, requireNames, requireOption } from './options.js'
 import { createRedactor } from './redact.js'
 import { type ContextFields, contextEntries, eachEntry } from './safe.js'
-import { createSerializer } from './serialize.js'
+import { serializers } from './serialize.js'
 import { createSink } from './sink.js'
 import { attempt, cutText, type Who } from './who.js'
 
@@ -75,12 +75,14 @@ export function createAudit(options: AuditOptions = {}): Audit {
   requireName('version', version)
   requireNames('redact', redact)
   requireFunction('contextFields', contextFields)
-  const redactor = createRedactor(redact)
+  const lines = serializers(createRedactor(redact))
   const origin = originText(service, version)
   const own = { time: undefined, log: 'audit', service, version }
 
   function line(...sources: unknown[]): string {
-    const members = membersOf(createSerializer(redactor), own, sources)
+    const json = lines.take()
+    const members = membersOf(json, own, sources)
+    lines.giveBack(json)
     return `{"time":"${isoTime(Date.now())}","log":"audit"${origin}${members}}\n`
   }
 

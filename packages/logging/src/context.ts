@@ -8,7 +8,8 @@ const MAX_FIELDS = 32
 /** What every line logged during a request carries. */
 export interface RequestContext {
   requestId: string
-  fields: Map<string, unknown>
+  /** Made when the first is added: most requests add none. */
+  fields: Map<string, unknown> | undefined
   /** Who asks, as far as it is known by now. */
   who: () => Who
 }
@@ -27,7 +28,7 @@ export function openContext(
   who: () => Who,
 ): RequestContext | undefined {
   if (keeper(req)[CONTEXT]) return undefined
-  const context = { requestId, fields: new Map<string, unknown>(), who }
+  const context = { requestId, fields: undefined, who }
   keeper(req)[CONTEXT] = context
   return context
 }
@@ -47,8 +48,10 @@ export function currentRequestId(): string | undefined {
  * already is replaced; a line's own fields win over these. At most 32 names are kept. Does nothing outside of a request.
  */
 export function addLogFields(fields: Record<string, unknown>): void {
-  const kept = contextStorage.getStore()?.fields
-  if (!kept) return
+  const context = contextStorage.getStore()
+  if (!context) return
+  context.fields ??= new Map()
+  const { fields: kept } = context
   for (const [key, value] of Object.entries(fields)) {
     if (kept.size < MAX_FIELDS || kept.has(key)) kept.set(key, value)
   }

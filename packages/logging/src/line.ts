@@ -1,7 +1,7 @@
 import type { RequestContext } from './context.js'
 import type { Redactor } from './redact.js'
 import { eachEntry } from './safe.js'
-import { createSerializer, type Serializer } from './serialize.js'
+import { type Serializer, serializers } from './serialize.js'
 import { jsonText } from './text.js'
 
 const MAX_FIELDS = 100
@@ -28,34 +28,36 @@ export function createLineWriter(
   version?: string,
 ): LineWriter {
   const origin = originText(service, version)
+  const lines = serializers(redactor)
 
   return function writeLine({ timeMs, level, message, context, sources }) {
-    const json = createSerializer(redactor)
+    const json = lines.take()
     // Winston's transports skip a line that says `exception: true`, so that name is reserved too.
-    const own = { time: undefined, level, message, service, version, exception: undefined }
-    let line = `{"time":"${isoTime(timeMs)}","level":"${level}","message":${json.text(textOf(message))}${origin}`
-    if (context) {
-      Object.assign(own, { requestId: context.requestId })
-      line += `,"requestId":${json.text(context.requestId)}`
-    }
-    return `${line}${membersOf(json, own, sources)}}`
+    const always = { time: undefined, level, message, service, version, exception: undefined }
+    const requestId = context?.requestId
+    const own = requestId === undefined ? always : { ...always, requestId }
+    const id = requestId === undefined ? '' : `,"requestId":${json.text(requestId)}`
+    const line = `{"time":"${isoTime(timeMs)}","level":"${level}","message":${json.text(textOf(message))}${origin}${id}${membersOf(json, own, sources)}}`
+    lines.giveBack(json)
+    return line
   }
 }
 
 /** `,"name":value` for each field. A name of the line's `own` is left out or gets an underscore behind it. */
 export function membersOf(json: Serializer, own: object, sources: readonly unknown[]): string {
   let text = ''
-  const names = new Set<string>()
+  // They are few: a set is slower to make than they are to look through.
+  const names: string[] = []
   function add(key: string, value: unknown): void {
     // What is not known here another source may know.
-    if (value === undefined || names.has(key)) return
+    if (value === undefined || names.includes(key)) return
     let name = key
     if (Object.hasOwn(own, key)) {
       if (Reflect.get(own, key) === value) return
       do name += '_'
-      while (names.has(name))
+      while (names.includes(name))
     }
-    names.add(name)
+    names.push(name)
     const member = json.member(name, value)
     if (member) text += `,${member}`
   }

@@ -77,7 +77,7 @@ export function createRedactor(extra: readonly string[]): Redactor {
       return key
     },
     pathTo: (path, name) => (paths.length > 0 ? path + below(name) : ''),
-    isSecretPath: (path) => paths.some((end) => path.endsWith(end)),
+    isSecretPath: (path) => path !== '' && paths.some((end) => path.endsWith(end)),
     text,
   }
 }

@@ -87,6 +87,10 @@ export function requestLog(logger: RequestLogger, options: RequestLogOptions = {
     })
   }
 
+  function writeAccess(...request: Parameters<typeof logAccess>): void {
+    attempt(() => logAccess(...request))
+  }
+
   return function requestLogMiddleware(req, res, next) {
     const skipped = skip?.(req) === true
     const given = trustRequestId ? req.headers['x-request-id'] : undefined
@@ -98,11 +102,15 @@ export function requestLog(logger: RequestLogger, options: RequestLogOptions = {
     res.setHeader('X-Request-Id', requestId)
     if (!skipped) {
       const fieldsOf = observe(req, res, requestId)
-      const write = () =>
-        contextStorage.run(context, () => attempt(() => logAccess(req, res, fieldsOf)))
+      let isWritten = false
+      const write = () => {
+        if (isWritten) return
+        isWritten = true
+        contextStorage.run(context, writeAccess, req, res, fieldsOf)
+      }
       // `finish` never comes when the client goes away, and `close` not again when it went before we were asked.
       if (res.destroyed) write()
-      else res.once('close', write)
+      else res.on('close', write)
     }
     contextStorage.run(context, next)
   }

@@ -12,14 +12,31 @@ const SECRET = '"[redacted]"'
 
 /** Writes the values of one line as JSON text; they share one budget of characters. Never throws. */
 export interface Serializer {
+  /** The budget is that of a new line. */
+  begin(): void
   /** The JSON text of a string: redacted, capped, safe for one line. */
   text(value: string): string
   /** `"key":value` as JSON text; undefined when there is no value. */
   member(key: string, value: unknown): string | undefined
 }
 
-/** @returns a serializer for one line. */
-export function createSerializer(redactor: Redactor): Serializer {
+/** @returns for each line a serializer that has begun: the same one, unless a getter of a line's field writes a line itself. */
+export function serializers(redactor: Redactor) {
+  let free: Serializer | undefined
+  return {
+    take(): Serializer {
+      const serializer = free ?? createSerializer(redactor)
+      free = undefined
+      serializer.begin()
+      return serializer
+    },
+    giveBack(serializer: Serializer): void {
+      free = serializer
+    },
+  }
+}
+
+function createSerializer(redactor: Redactor): Serializer {
   const above: object[] = []
   let left = MAX_LINE_CHARS
 
@@ -110,7 +127,12 @@ export function createSerializer(redactor: Redactor): Serializer {
     return `${key.json}:${secret ? SECRET : value(raw, path)}`
   }
 
-  return { text, member: (key, raw) => member(key, raw, '') }
+  function begin(): void {
+    left = MAX_LINE_CHARS
+    above.length = 0
+  }
+
+  return { begin, text, member: (key, raw) => member(key, raw, '') }
 }
 
 function attempt(read: (key: unknown) => unknown, key: unknown): unknown {

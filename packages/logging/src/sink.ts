@@ -44,6 +44,7 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   const flushes: { upTo: number; resolve: () => void }[] = []
   const pause = createPause(endPause)
   const file = fileOf(stream)
+  const { write } = Object.getPrototypeOf(stream)
   guard(stream)
 
   /** @param lost how many the chunk says were dropped before it: again to be told, if it is lost itself. */
@@ -55,7 +56,7 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
     }
     const text = torn.delete(stream) ? `\n${chunk}` : chunk
     // Who put another `write` there wants to see what is written.
-    if (file !== undefined && !Object.hasOwn(stream, 'write')) {
+    if (file !== undefined && stream.write === write) {
       const missing = writeWhole(file, text)
       // The last one tells of those lost before. A torn stream has one more, empty one.
       const ofLog = Math.max((missing ?? 0) - (lost > 0 ? 1 : 0), 0)

@@ -29,12 +29,16 @@ export function whoAsks(
   remoteAddress: string | undefined,
   principalOf: (req: Request) => string | undefined,
 ): Who {
-  return {
-    remoteAddress,
-    principal: attempt(() => cutText(principalOf(req))),
-    tenant: attempt(() => cutText(authOf(req)?.extra?.tenant)),
-    client: attempt(() => cutText(authOf(req)?.clientId)),
-  }
+  const who: Who = { remoteAddress, principal: undefined, tenant: undefined, client: undefined }
+  try {
+    who.principal = cutText(principalOf(req))
+  } catch {}
+  try {
+    const auth = authOf(req)
+    who.client = cutText(auth?.clientId)
+    who.tenant = cutText(auth?.extra?.tenant)
+  } catch {}
+  return who
 }
 
 /** Text alone: anything else could say something new each time it is asked. */

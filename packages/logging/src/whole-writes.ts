@@ -10,8 +10,13 @@ const NEWLINE = 10
 export function fileOf(stream: Writable): number | undefined {
   if (stream !== process.stdout && stream !== process.stderr) return undefined
   const { fd } = stream as { fd?: unknown }
-  // A thread's has none.
-  return typeof fd === 'number' && fstatSync(fd).isFile() ? fd : undefined
+  try {
+    // A thread's has none.
+    return typeof fd === 'number' && fstatSync(fd).isFile() ? fd : undefined
+  } catch {
+    // Closed: what Node puts in its place takes everything.
+    return undefined
+  }
 }
 
 /** Writes until the text is written, or a write fails: then it returns how many of its lines did not arrive. */
@@ -21,7 +26,7 @@ export function writeWhole(fd: number, text: string): number | undefined {
   try {
     while (done < bytes.length) done += writeSync(fd, bytes, done)
   } catch {
-    // A line that lacks only its newline is there: whoever writes next begins with one.
+    // A line that lacks only its newline is there: the sink that writes next begins with one.
     const rest = bytes.subarray(done > 0 ? done + 1 : 0)
     return rest.filter((byte) => byte === NEWLINE).length
   }

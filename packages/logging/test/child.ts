@@ -1,10 +1,11 @@
 // Run as a process of its own by stream.test.ts:
-// child.ts <stdout|stderr> <flood|exit|broken|crash|full file|exit now|exit soon|exit handler> [padding of a full file]
-import { ftruncateSync } from 'node:fs'
+// child.ts <stdout|stderr> <flood|exit|closed|broken|crash|full file|exit now|exit soon|exit handler> [padding of a full file]
+import { closeSync, ftruncateSync } from 'node:fs'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { createAudit, createLogger } from '../src/index.js'
 
 const [target, mode, padding] = process.argv.slice(2)
+if (mode === 'closed') closeSync(1)
 const logger = createLogger({ stream: target === 'stderr' ? process.stderr : process.stdout })
 
 if (mode === 'broken') {
@@ -22,13 +23,13 @@ if (mode === 'broken') {
   }
   await some(0)
   await some(20)
-  process.stderr.write(String(logger.dropped))
   // Room again. What was written is the parent's to read first.
   process.once('SIGUSR2', async () => {
     ftruncateSync(1)
     await some(40)
     process.exit()
   })
+  process.stderr.write(String(logger.dropped))
   await setTimeout(60_000)
 } else if (mode === 'crash' || mode?.startsWith('exit ')) {
   const audit = createAudit()

@@ -79,6 +79,13 @@ describe.concurrent('a process', () => {
   })
 })
 
+it('takes lines where stdout is closed', async () => {
+  const child = run('stdout', 'closed')
+  const [err, [code]] = await Promise.all([text(child.stderr as Readable), once(child, 'exit')])
+  expect(err).toBe('')
+  expect(code).toBe(0)
+})
+
 describe('a file in stdout that takes no more', () => {
   /** Lets 41 lines meet the end of a file; then there is room again, for 20 more. */
   async function fillUp(padding: string) {

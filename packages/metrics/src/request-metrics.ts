@@ -1,8 +1,9 @@
 import { eraOf } from '@mcp-prod/rpc'
 import type { Request, RequestHandler, Response } from 'express'
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import { connections } from './connections.js'
-import { type ExemplarLabels, exemplarHistogram } from './exemplars.js'
+import type { ExemplarLabels } from './exemplars.js'
+import { hotCounter, hotHistogram } from './hot-series.js'
 import { methodLabels, statusLabel } from './labels.js'
 import { readMetric } from './read-metric.js'
 
@@ -29,7 +30,7 @@ const FAILING = [
 export function requestMetrics(registry: Registry, options: RequestMetricsOptions): RequestHandler {
   const { methods, buckets, exemplar } = options
   const methodOf = methodLabels(methods)
-  const { requests, eras, durations } = series(registry, buckets)
+  const { countRequest, countEra, observeDuration } = series(registry, buckets)
   const sockets = connections()
   byteMetrics(registry, sockets.bytes)
   let inFlight = 0
@@ -54,17 +55,16 @@ export function requestMetrics(registry: Registry, options: RequestMetricsOption
       stopWaiting?.()
       inFlight--
       const method = methodOf(req)
-      requests.inc({ method, status: statusLabel(res) })
-      eras.inc({ era: method === 'none' ? 'none' : eraOf(req) })
+      countRequest(method, statusLabel(res))
+      countEra(method === 'none' ? 'none' : eraOf(req))
       if (method === 'subscriptions/listen' || isStreamOfGet(req, res)) return
-      const value = (performance.now() - started) / 1000
-      durations.observe({ labels: { method }, value, exemplarLabels })
+      observeDuration(method, (performance.now() - started) / 1000, exemplarLabels)
     }
     let stopWaiting: (() => void) | undefined
     // Not 'finish': it never comes when the client goes away. One that went before now sends no 'close' any more.
     if (res.closed) onEnd()
     else {
-      res.once('close', onEnd)
+      res.on('close', onEnd)
       stopWaiting = sockets.wait(req.socket, onEnd)
     }
     next()
@@ -77,28 +77,25 @@ function isStreamOfGet(req: Request, res: Response): boolean {
 }
 
 function series(registry: Registry, buckets: number[]) {
-  const registers = [registry]
-  const requests = new Counter({
+  const countRequest = hotCounter(registry, {
     name: 'mcp_requests_total',
     help: 'HTTP requests by JSON-RPC method and HTTP status; 499 when the answer did not reach its end.',
     labelNames: ['method', 'status'],
-    registers,
   })
-  const eras = new Counter({
+  const countEra = hotCounter(registry, {
     name: 'mcp_requests_by_era_total',
     help: 'HTTP requests by the era of the protocol that they claim; none when no body was read.',
     labelNames: ['era'],
-    registers,
   })
-  const durations = exemplarHistogram(registry, {
+  const observeDuration = hotHistogram(registry, {
     name: 'mcp_request_duration_seconds',
     help: 'Time from the arrival of a request to the end of its answer; subscription streams left out.',
     labelNames: ['method'],
     buckets,
   })
-  for (const method of FAILING) for (const status of FAILURES) requests.inc({ method, status }, 0)
-  for (const era of ['modern', 'legacy', 'none']) eras.inc({ era }, 0)
-  return { requests, eras, durations }
+  for (const method of FAILING) for (const status of FAILURES) countRequest.from0(method, status)
+  for (const era of ['modern', 'legacy', 'none']) countEra.from0(era)
+  return { countRequest, countEra, observeDuration }
 }
 
 function byteMetrics(registry: Registry, bytes: () => { read: number; written: number }): void {

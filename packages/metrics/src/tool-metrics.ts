@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
-import { type ExemplarLabels, exemplarCounter, exemplarHistogram } from './exemplars.js'
+import type { ExemplarLabels } from './exemplars.js'
+import { hotCounter, hotHistogram } from './hot-series.js'
 import { nameLabels, outcomeLabel, TOOL_OUTCOMES } from './labels.js'
 import type { Metrics } from './types.js'
 
@@ -16,12 +17,12 @@ export function toolMetrics(
 ): Metrics['observeTool'] {
   const { tools, buckets, exemplar } = options
   const toolOf = nameLabels(tools)
-  const calls = exemplarCounter(registry, {
+  const countCall = hotCounter(registry, {
     name: 'mcp_tool_calls_total',
     help: 'Tool calls by tool and by how they ended.',
     labelNames: ['tool', 'outcome'],
   })
-  const durations = exemplarHistogram(registry, {
+  const observeDuration = hotHistogram(registry, {
     name: 'mcp_tool_duration_seconds',
     help: 'Time that a tool call took, with validation of its input and output.',
     labelNames: ['tool'],
@@ -29,15 +30,15 @@ export function toolMetrics(
   })
   // From 0, so that the first failure of a tool already is an increase.
   for (const tool of tools) {
-    for (const outcome of TOOL_OUTCOMES) calls.inc({ labels: { tool, outcome }, value: 0 })
+    for (const outcome of TOOL_OUTCOMES) countCall.from0(tool, outcome)
   }
 
   return function observeTool({ tool, outcome, durationMs = Number.NaN }) {
     const label = toolOf(tool)
     const exemplarLabels = exemplar()
-    calls.inc({ labels: { tool: label, outcome: outcomeLabel(outcome) }, value: 1, exemplarLabels })
+    countCall(label, outcomeLabel(outcome), exemplarLabels)
     // prom-client throws at what is no finite number, and a metric must never fail a call.
     if (!Number.isFinite(durationMs) || durationMs < 0) return
-    durations.observe({ labels: { tool: label }, value: durationMs / 1000, exemplarLabels })
+    observeDuration(label, durationMs / 1000, exemplarLabels)
   }
 }

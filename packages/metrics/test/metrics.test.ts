@@ -184,3 +184,29 @@ describe('createMetrics', () => {
     )
   })
 })
+
+describe('who reads the registry itself', () => {
+  const shop = () => createMetrics({ name: 'shop', version: '1', tools: ['lookup'] })
+  const called = { tool: 'lookup', outcome: 'ok', durationMs: 1 }
+
+  it('may add labels to what it is given, and the next scrape is right', async () => {
+    const { registry, observeTool } = shop()
+    observeTool(called)
+    const { values } = (await registry.getSingleMetric('mcp_tool_calls_total')?.get()) ?? {}
+    for (const { labels } of values ?? []) Object.assign(labels, { instance: 'a' })
+    observeTool(called)
+    expect(await registry.getSingleMetricAsString('mcp_tool_calls_total')).toMatch(
+      /tool="lookup",outcome="ok"[^}]*} 2\n/,
+    )
+  })
+
+  it('finds after a reset what was counted since', async () => {
+    const { registry, observeTool } = shop()
+    for (let i = 0; i < 3; i++) observeTool(called)
+    registry.resetMetrics()
+    observeTool(called)
+    const text = await registry.metrics()
+    expect(text).toContain('\nmcp_tool_calls_total{tool="lookup",outcome="ok"} 1\n')
+    expect(text).toContain('\nmcp_tool_duration_seconds_count{tool="lookup"} 1\n')
+  })
+})
