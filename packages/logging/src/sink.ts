@@ -32,8 +32,8 @@ const torn = new WeakSet<Writable>()
  * @param droppedLine makes the line that says how many were lost, written as soon as the stream takes lines again.
  */
 export function createSink(stream: Writable, droppedLine: (count: number) => string): Sink {
-  let waiting: string[] = []
-  let waitingChars = 0
+  let waiting = ''
+  let waitingLines = 0
   /** Lost and not yet told in the stream; and lost at all. */
   let dropped = 0
   let droppedEver = 0
@@ -88,7 +88,7 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
     return { line: lost > 0 ? droppedLine(lost) : '', lost }
   }
 
-  const unfinished = () => done + waiting.length < taken
+  const unfinished = () => done + waitingLines < taken
 
   function settle(lines: number): void {
     done += lines
@@ -99,33 +99,33 @@ export function createSink(stream: Writable, droppedLine: (count: number) => str
   }
 
   function endPause(): void {
-    if (blocked || waiting.length === 0) return
+    if (blocked || waitingLines === 0) return
     handWaiting()
     pause.begin()
   }
 
   function handWaiting(): void {
-    if (waiting.length === 0) return
-    const lines = waiting
+    if (waitingLines === 0) return
     const { line, lost } = takeDropped()
-    waiting = []
-    waitingChars = 0
-    hand(lines.join('') + line, lines.length, lost)
+    const [chunk, lines] = [waiting + line, waitingLines]
+    waiting = ''
+    waitingLines = 0
+    hand(chunk, lines, lost)
   }
 
   return {
     write(line, now = false) {
       if (stream.destroyed) {
-        drop(waiting.length + 1)
-        waiting = []
-        waitingChars = 0
+        drop(waitingLines + 1)
+        waiting = ''
+        waitingLines = 0
         return
       }
-      if (!blocked && waitingChars + line.length > TOGETHER_CHARS) handWaiting()
-      if (waitingChars + line.length > MAX_WAITING_CHARS) return drop(1)
+      if (!blocked && waiting.length + line.length > TOGETHER_CHARS) handWaiting()
+      if (waiting.length + line.length > MAX_WAITING_CHARS) return drop(1)
       taken++
-      waiting.push(line)
-      waitingChars += line.length
+      waiting += line
+      waitingLines++
       if (blocked || (pause.lasts && !now)) return
       pause.begin()
       handWaiting()
