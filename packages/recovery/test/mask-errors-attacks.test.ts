@@ -125,7 +125,7 @@ describe.each(lines)('%s', (_, line) => {
       await client.close()
       await failed
       const level = how === 'bug' ? 'error' : 'info'
-      await vi.waitFor(() => expect(logger[level]).toHaveBeenCalledTimes(1))
+      await vi.waitFor(() => expect(logger[level]).toHaveBeenCalledTimes(1), { timeout: 10_000 })
       expect(logger[how === 'bug' ? 'info' : 'error']).not.toHaveBeenCalled()
       expect(logger[level]).toHaveBeenCalledWith(
         how === 'bug' ? 'tool failed' : 'request cancelled',

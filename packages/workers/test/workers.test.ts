@@ -237,7 +237,10 @@ describe('a cap on connections', () => {
     )
     try {
       // By `maxConnections` they would stay open, and go from worker to worker for ever.
-      await expect.poll(() => [open, closed], { timeout: 10_000 }).toEqual([10, 6])
+      await expect.poll(() => open, { timeout: 10_000 }).toBe(10)
+      await expect.poll(() => closed, { timeout: 10_000 }).toBeGreaterThanOrEqual(6)
+      // A worker that is busy is handed fewer than it could keep.
+      expect(closed).toBeLessThanOrEqual(8)
     } finally {
       for (const socket of sockets) socket.destroy()
     }

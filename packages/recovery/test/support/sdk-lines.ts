@@ -128,6 +128,8 @@ export async function serve(line: Line, make: () => McpServer | Server) {
       bytes += chunk
     })
     for (const end of [socket, upstream]) end.on('error', () => {})
+    // One that is reset has no end that `pipe` would hand on.
+    socket.on('close', () => upstream.destroy())
     socket.pipe(upstream).pipe(socket)
   })
   proxy.listen(0, '127.0.0.1')
