@@ -1,10 +1,11 @@
 // Run as a process of its own by stream.test.ts:
-// child.ts <stdout|stderr> <flood|exit|closed|broken|crash|full file|exit now|exit soon|exit handler> [padding of a full file]
+// child.ts <stdout|stderr> <flood|exit|closed|links|broken|crash|full file|exit now|exit soon|exit handler> [folder of links, or padding of a full file]
 import { closeSync, ftruncateSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { createAudit, createLogger } from '../src/index.js'
 
-const [target, mode, padding] = process.argv.slice(2)
+const [target, mode, given = ''] = process.argv.slice(2)
 if (mode === 'closed') closeSync(1)
 const logger = createLogger({ stream: target === 'stderr' ? process.stderr : process.stdout })
 
@@ -15,8 +16,13 @@ if (mode === 'broken') {
   }
   await logger.flush()
   process.stderr.write('survived')
+} else if (mode === 'links') {
+  const require = createRequire(import.meta.url)
+  require(`${given}/a.cjs`)
+  createLogger()
+  process.stderr.write(require(`${given}/b.cjs`))
 } else if (mode === 'full file') {
-  logger.info('line', { padding })
+  logger.info('line', { padding: given })
   const some = async (from: number) => {
     for (let i = from; i < from + 20; i++) logger.info('line', { i })
     await logger.flush()

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -77,6 +77,17 @@ describe.concurrent('a process', () => {
     expect(err).toBe('survived')
     expect(code).toBe(0)
   })
+})
+
+it('leaves Node able to find modules behind links', async () => {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'logging-')))
+  await mkdir(join(folder, 'real'))
+  for (const name of ['a.cjs', 'b.cjs']) {
+    await writeFile(join(folder, 'real', name), 'module.exports = __filename')
+  }
+  await symlink('real', join(folder, 'link'))
+  const child = run('stdout', 'links', join(folder, 'link'))
+  expect(await text(child.stderr)).toBe(join(folder, 'real/b.cjs'))
 })
 
 it('takes lines where stdout is closed', async () => {

@@ -15,7 +15,8 @@ const nonBlocking = openNonBlocking()
 function openNonBlocking(): number | undefined {
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants
   try {
-    if (fstatSync(STDERR).isFile()) return undefined
+    // Once the other kind of stats is of a pipe, Node 20 no longer finds modules behind links.
+    if (fstatSync(STDERR, { bigint: true }).isFile()) return undefined
     return openSync(`/proc/self/fd/${STDERR}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY)
   } catch {
     return undefined
