@@ -11,7 +11,7 @@ export function fileOf(stream: Writable): number | undefined {
   if (stream !== process.stdout && stream !== process.stderr) return undefined
   const { fd } = stream as { fd?: unknown }
   try {
-    // A thread's has none. Once the other kind of stats is of a pipe, Node 20 no longer finds modules behind links.
+    // A thread's has none. `bigint`, for after a plain fstat of a pipe `require` no longer follows links (nodejs/node#51142).
     return typeof fd === 'number' && fstatSync(fd, { bigint: true }).isFile() ? fd : undefined
   } catch {
     // Closed: what Node puts in its place takes everything.

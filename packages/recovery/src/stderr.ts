@@ -15,7 +15,7 @@ const nonBlocking = openNonBlocking()
 function openNonBlocking(): number | undefined {
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants
   try {
-    // Once the other kind of stats is of a pipe, Node 20 no longer finds modules behind links.
+    // `bigint`, for after a plain fstat of a pipe `require` no longer follows links (nodejs/node#51142).
     if (fstatSync(STDERR, { bigint: true }).isFile()) return undefined
     return openSync(`/proc/self/fd/${STDERR}`, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY)
   } catch {
