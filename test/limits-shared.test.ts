@@ -61,13 +61,17 @@ async function replicas(env: Record<string, string>) {
     API_KEYS: JSON.stringify([entry('dev', project.key), entry('other', OTHER_KEY)]),
     ...env,
   }
+  const told: string[] = []
   for (const name of ['a', 'b'] as const) {
-    await startReplica(project, name, ports[name], settings)
+    const { lines } = await startReplica(project, name, ports[name], settings)
+    told.push(...lines)
     await warmUp(ports[name].port)
   }
   balancer = await startHaproxy(ports)
   const admins = [adminPort, otherAdminPort].map((port) => `http://127.0.0.1:${port}`)
   return {
+    /** What they logged until they were ready. */
+    told,
     url: balancer.url,
     key: project.key,
     ready: () => Promise.all(admins.map(async (url) => (await fetch(`${url}/ready`)).status)),
@@ -104,12 +108,22 @@ async function warmUp(port: number): Promise<void> {
 const allowed = (limit: number, elapsedMs: number) => limit * (1 + elapsedMs / 60_000)
 
 describe.skipIf(cannot)('two replicas on one Redis behind HAProxy', { timeout: 240_000 }, () => {
+  it('start without a false alarm', async () => {
+    const { told, series } = await replicas({})
+    expect(told.join('\n')).toContain('"listening"')
+    expect(told.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([])
+    await expect.poll(() => series('mcp_limits_shared_up'), { timeout: 20_000 }).toEqual([1, 1])
+  })
+
   it.each([
     ['an address', 'ip', 200, { IP_LIMIT_PER_MINUTE: '200' }],
     ['a principal', 'principal', 200, { PRINCIPAL_LIMIT_PER_MINUTE: '200' }],
     ['a tool', 'tool', TOOL_LIMIT, {}],
   ])('let through what the limit of %s says, within 2 %', async (_, policy, limit, env) => {
     const server = await replicas(env)
+    await expect
+      .poll(() => server.series('mcp_limits_shared_up'), { timeout: 20_000 })
+      .toEqual([1, 1])
     const local = await server.series('mcp_limits_local_decisions_total')
     const load = hammer(server, CLIENTS)
     await sleep(10_000)

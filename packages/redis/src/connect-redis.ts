@@ -48,9 +48,10 @@ const LONGEST_MS = 60_000
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'servername']
 
 /**
- * Connects to Redis, and again whenever the connection is lost. While it is away work fails at once. All share one
- * connection (to each node of a Cluster): commands are sent without waiting for the answers before, so a pool would
- * only add sockets. Commands that block, such as BLPOP, need a client of their own.
+ * Connects to Redis, and again whenever the connection is lost. Work waits for the first attempt to connect; from then
+ * on it fails at once while Redis is away. All share one connection (to each node of a Cluster): commands are sent
+ * without waiting for the answers before, so a pool would only add sockets. Commands that block, such as BLPOP, need a
+ * client of their own.
  *
  * @throws TypeError `ERR_REDIS_OPTION` for a wrong URL or option; the URL is not in its message.
  */
@@ -79,17 +80,24 @@ function open(target: RedisTarget, options: OpenOptions, blockMs: number): Redis
   const secrets = [target.password, sentinel?.password].flatMap((text) => text || [])
   const lost = watchConnection(client, logger, secrets)
   let pending = 0
-  client.connect().catch(() => {
+  const connecting = client.connect().catch(() => {
     // The listener was told, and it is tried again.
+  })
+  // Sentinels that are all away are asked again without an end.
+  let first: Promise<unknown> | undefined = Promise.race([connecting, delay(connectTimeoutMs)])
+  void first.then(() => {
+    first = undefined
   })
 
   async function use<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
-    if (client.status !== 'ready') {
-      throw new RedisError(`not connected: ${lost() ?? client.status}`)
-    }
     if (pending >= maxPending) throw new RedisError(`${pending} others wait for Redis already`)
     pending++
     try {
+      // Until then nobody knows whether it is away.
+      if (first) await first
+      if (client.status !== 'ready') {
+        throw new RedisError(`not connected: ${lost() ?? client.status}`)
+      }
       return await work(client as unknown as RedisClient)
     } catch (error) {
       throw toldOf(error)
@@ -115,14 +123,13 @@ function open(target: RedisTarget, options: OpenOptions, blockMs: number): Redis
     },
     async close() {
       if (blockMs > 0) return client.disconnect()
-      await Promise.race([
-        client.quit().catch(() => {}),
-        sleep(CLOSE_MS, undefined, { ref: false }),
-      ])
+      await Promise.race([client.quit().catch(() => {}), delay(CLOSE_MS)])
       client.disconnect()
     },
   }
 }
+
+const delay = (ms: number) => sleep(ms, undefined, { ref: false })
 
 function mastersOf(client: Redis | Cluster): readonly Redis[] {
   return client instanceof Cluster ? client.nodes('master') : [client]

@@ -17,9 +17,6 @@ export interface ReaderOptions {
 
 /** Milliseconds that a read waits for an event; a connection that is dead is noticed after these and a command's time. */
 export const BLOCK_MS = 2_000
-/** While connecting for the first time, which is no outage. */
-const FIRST_RETRY_MS = 50
-const FIRST_MS = 2_000
 
 /** Reads the stream on a connection of its own, from where it was when that is lost and back. */
 export function eventReader(redis: Pick<RedisConnection, 'duplicate'>, options: ReaderOptions) {
@@ -39,8 +36,9 @@ export function eventReader(redis: Pick<RedisConnection, 'duplicate'>, options: 
   }
 
   async function turn(): Promise<void> {
-    const sinceMs = Math.ceil(performance.now() - startedAt)
-    const answer = await connection.use((client) => readEntries(client, key, id, sinceMs))
+    const answer = await connection.use((client) =>
+      readEntries(client, key, id, Math.ceil(performance.now() - startedAt)),
+    )
     const gap = gapOf(answer)
     id = answer.id
     run = answer.run
@@ -59,11 +57,8 @@ export function eventReader(redis: Pick<RedisConnection, 'duplicate'>, options: 
       } catch (error) {
         if (stop.signal.aborted) return
         failed = true
-        const isStarting = id === '' && performance.now() - startedAt < FIRST_MS
-        if (!isStarting) onAttempt(messageOf(error))
-        await sleep(isStarting ? FIRST_RETRY_MS : retryAfterMs(), undefined, {
-          signal: stop.signal,
-        }).catch(() => {})
+        onAttempt(messageOf(error))
+        await sleep(retryAfterMs(), undefined, { signal: stop.signal }).catch(() => {})
       }
     }
   }

@@ -1,12 +1,24 @@
 export const LATE = Symbol('late')
 
-/** What came in its time, or `LATE`; what comes after is dropped. Rejects as the promise does, if it does in time. */
+const SLICES = 5
+
+/**
+ * What came in its time, or `LATE`; what comes after is dropped. Rejects as the promise does, if it does in time.
+ *
+ * The time is waited in slices, between which answers are read: while this process is busy itself nobody else is slow,
+ * so that counts as one slice however long it is.
+ */
 export function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T | typeof LATE> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      // Where this process was busy all the while, the answer waits to be read: it is, before an immediate runs.
-      setImmediate(() => resolve(LATE))
-    }, timeoutMs)
+    let timer: NodeJS.Timeout
+    function wait(slices: number): void {
+      timer = setTimeout(() => {
+        if (slices > 1) wait(slices - 1)
+        // What has arrived is read before an immediate runs.
+        else setImmediate(() => resolve(LATE))
+      }, timeoutMs / SLICES)
+    }
+    wait(SLICES)
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

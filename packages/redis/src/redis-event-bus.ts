@@ -146,10 +146,12 @@ export function redisEventBus(
       return { ...link.state(), ...sent, dropped: sent.dropped + unsendable, ...others }
     },
     async check() {
+      await link.known
       const reason = link.reason()
       if (reason !== undefined) throw new RedisError(`events are not shared: ${reason}`)
     },
     async close() {
+      link.end()
       await Promise.all([sender.close(), reader.close()])
       all.end()
       gate.end()

@@ -126,6 +126,17 @@ describe.skipIf(!server)('while Redis', { timeout: 60_000, retry }, () => {
     await expect.poll(() => late.state().away, { timeout: 20_000 }).toBe(false)
   })
 
+  it('answers, and this process is too busy to hear it, Redis is not away', async () => {
+    const one = await openedMeters(url)
+    // It answers twice: that it does not know the script, and then what was asked.
+    await command('SCRIPT', 'FLUSH')
+    const verdict = one.meters.charge([charge('user', 1)])
+    const started = performance.now()
+    while (performance.now() - started < 300);
+    expect(await verdict).toMatchObject([{ allowed: true }])
+    expect(one.meters.state()).toEqual({ away: false, local: 0, timeouts: 0, errors: 0 })
+  })
+
   it('has too many to answer, the others are judged here and Redis is not away', async () => {
     const one = await openedMeters(url, { maxPending: 10 })
     await one.meters.charge([charge('user', 1, 1_000)])
