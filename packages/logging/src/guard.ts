@@ -7,7 +7,9 @@ import { type ContextFields, contextEntries, copyOf, readSafely } from './safe.j
 export interface Call {
   timeMs: number
   context: RequestContext | undefined
-  sources: readonly unknown[]
+  fields: unknown
+  /** The message, where it is an object: its members are fields too. */
+  details: unknown
   /** What `contextFields` said at that moment. */
   added: object | undefined
 }
@@ -42,7 +44,8 @@ export function guard(
     const call: Call = {
       timeMs: Date.now(),
       context: contextStorage.getStore(),
-      sources: isObject ? [fields, message] : [fields],
+      fields,
+      details: isObject ? message : undefined,
       added: contextEntries(contextFields),
     }
     const text = isObject ? readSafely(message, 'message') : message

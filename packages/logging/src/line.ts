@@ -1,10 +1,12 @@
 import type { RequestContext } from './context.js'
 import type { Redactor } from './redact.js'
-import { eachEntry } from './safe.js'
+import { fieldsOf, readSafely } from './safe.js'
 import { type Serializer, serializers } from './serialize.js'
 import { jsonText } from './text.js'
 
 const MAX_FIELDS = 100
+/** In the place of what the line says under a name of its own: no field says the same. */
+export const OWN = Symbol('own')
 
 interface Line {
   timeMs: number
@@ -32,10 +34,17 @@ export function createLineWriter(
 
   return function writeLine({ timeMs, level, message, context, sources }) {
     const json = lines.take()
-    // Winston's transports skip a line that says `exception: true`, so that name is reserved too.
-    const always = { time: undefined, level, message, service, version, exception: undefined }
     const requestId = context?.requestId
-    const own = requestId === undefined ? always : { ...always, requestId }
+    const own = {
+      time: OWN,
+      level,
+      message: message ?? OWN,
+      service: service ?? OWN,
+      version: version ?? OWN,
+      // Winston's transports skip a line that says `exception: true`.
+      exception: OWN,
+      requestId,
+    }
     const id = requestId === undefined ? '' : `,"requestId":${json.text(requestId)}`
     const line = `{"time":"${isoTime(timeMs)}","level":"${level}","message":${json.text(textOf(message))}${origin}${id}${membersOf(json, own, sources)}}`
     lines.giveBack(json)
@@ -43,25 +52,36 @@ export function createLineWriter(
   }
 }
 
-/** `,"name":value` for each field. A name of the line's `own` is left out or gets an underscore behind it. */
-export function membersOf(json: Serializer, own: object, sources: readonly unknown[]): string {
+/**
+ * `,"name":value` for each field. A name of the line's `own` is left out where it says the same, and gets an underscore
+ * behind it otherwise; one that is undefined there is not the line's own.
+ */
+export function membersOf(
+  json: Serializer,
+  own: Record<string, unknown>,
+  sources: readonly unknown[],
+): string {
   let text = ''
   // They are few: a set is slower to make than they are to look through.
-  const names: string[] = []
-  function add(key: string, value: unknown): void {
-    // What is not known here another source may know.
-    if (value === undefined || names.includes(key)) return
-    let name = key
-    if (Object.hasOwn(own, key)) {
-      if (Reflect.get(own, key) === value) return
-      do name += '_'
-      while (names.includes(name))
+  const taken: string[] = []
+  for (const source of sources) {
+    const { from, names } = fieldsOf(source, MAX_FIELDS)
+    for (const key of names) {
+      const value = readSafely(from, key)
+      // What is not known here another source may know.
+      if (value === undefined || taken.includes(key)) continue
+      let name = key
+      const ours = own[key]
+      // Hardly ever there, but every object seems to have a `constructor`.
+      if (ours !== undefined && Object.hasOwn(own, key)) {
+        if (ours === value) continue
+        do name += '_'
+        while (taken.includes(name))
+      }
+      taken.push(name)
+      text += json.member(name, value)
     }
-    names.push(name)
-    const member = json.member(name, value)
-    if (member) text += `,${member}`
   }
-  for (const source of sources) eachEntry(source, MAX_FIELDS, add)
   return text
 }
 

@@ -88,8 +88,8 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const isDirect = createIsDirect(logger, transport)
   function writeDirectly(level: string, message: unknown, call: Call): boolean {
     if (!isDirect()) return false
-    const { timeMs, context, added } = call
-    const sources = [...call.sources, added, context?.fields]
+    const { timeMs, context, fields, details, added } = call
+    const sources = [fields, details, added, context?.fields]
     put(writeLine({ timeMs, level, message, context, sources }), level)
     return true
   }
@@ -123,7 +123,7 @@ function lineFormat(
       level,
       message: info.message,
       context,
-      sources: [...(call?.sources ?? []), info, added, context?.fields],
+      sources: [call?.fields, call?.details, info, added, context?.fields],
     })
     const seen = alone() ? { level, message: info.message } : JSON.parse(line)
     return Object.assign(seen, { [LEVEL]: level, [MESSAGE]: line })

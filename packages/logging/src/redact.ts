@@ -34,8 +34,8 @@ const MAX_KNOWN_KEYS = 1000
 const MAX_KEY_CHARS = 128
 
 interface Key {
-  /** The key as JSON text, capped and without secrets of its own. */
-  json: string
+  /** `,"key":` as JSON text, the key capped and without secrets of its own. */
+  start: string
   /** Whether its value must not be logged. */
   secret: boolean
 }
@@ -70,7 +70,7 @@ export function createRedactor(extra: readonly string[]): Redactor {
       if (found) return found
       const end = plain(name.slice(-MAX_KEY_CHARS))
       const key = {
-        json: jsonText(capped(name, MAX_KEY_CHARS, text)),
+        start: `,${jsonText(capped(name, MAX_KEY_CHARS, text))}:`,
         secret: SECRET_KEY.test(end) || plainNames.has(end),
       }
       if (known.size < MAX_KNOWN_KEYS && name.length <= MAX_KEY_CHARS) known.set(name, key)

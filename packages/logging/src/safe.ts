@@ -4,47 +4,44 @@ export const THREW = '[threw]'
 /** Reads a property that may be a throwing getter, or of a proxy that refuses. */
 export function readSafely(source: object, key: PropertyKey): unknown {
   try {
-    return Reflect.get(source, key)
+    return (source as Record<PropertyKey, unknown>)[key]
   } catch {
     return THREW
   }
 }
 
-/** Tells at most `limit` names and values of an object or map; anything else, such as an error, under a name for it. */
-export function eachEntry(
-  source: unknown,
-  limit: number,
-  tell: (name: string, value: unknown) => void,
-): void {
-  if (source === undefined || source === null) return
+const NOTHING = { from: {}, names: [] }
+
+/** Names of an object or map, at most `limit`, and where to read them; anything else, such as an error, has a name here. */
+export function fieldsOf(source: unknown, limit: number): { from: object; names: string[] } {
+  if (source === undefined || source === null) return NOTHING
   try {
-    if (source instanceof Error) tell('error', source)
-    else if (typeof source !== 'object' || Array.isArray(source)) tell('fields', source)
-    else tellMembers(source, limit, tell)
+    if (source instanceof Error) return { from: { error: source }, names: ['error'] }
+    if (typeof source !== 'object' || Array.isArray(source))
+      return { from: { fields: source }, names: ['fields'] }
+    const from = source instanceof Map ? fromMap(source, limit) : source
+    const names = Object.keys(from)
+    return { from, names: names.length > limit ? names.slice(0, limit) : names }
   } catch {
     // A revoked or hostile proxy: the line is worth more than its fields.
-    tell('fields', THREW)
+    return { from: { fields: THREW }, names: ['fields'] }
   }
 }
 
-function tellMembers(
-  source: object,
-  limit: number,
-  tell: (name: string, value: unknown) => void,
-): void {
-  const isMap = source instanceof Map
+function fromMap(source: Map<unknown, unknown>, limit: number): object {
+  const from: Record<string, unknown> = Object.create(null)
   let left = limit
-  for (const key of isMap ? source.keys() : Object.keys(source)) {
+  for (const [key, value] of source) {
     if (left-- === 0) break
-    tell(String(key), isMap ? source.get(key) : readSafely(source, key))
+    from[String(key)] = value
   }
+  return from
 }
 
 /** A copy of these entries. */
 export function copyOf(source: unknown, limit: number): Record<string, unknown> {
-  const entries: [string, unknown][] = []
-  eachEntry(source, limit, (name, value) => entries.push([name, value]))
-  return Object.fromEntries(entries)
+  const { from, names } = fieldsOf(source, limit)
+  return Object.fromEntries(names.map((name) => [name, readSafely(from, name)]))
 }
 
 /** Says what else belongs on a line: asked for each line that is written, in the async context of who logs it. */

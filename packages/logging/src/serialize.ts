@@ -16,8 +16,8 @@ export interface Serializer {
   begin(): void
   /** The JSON text of a string: redacted, capped, safe for one line. */
   text(value: string): string
-  /** `"key":value` as JSON text; undefined when there is no value. */
-  member(key: string, value: unknown): string | undefined
+  /** `,"key":value` as JSON text; empty when there is no value. */
+  member(key: string, value: unknown): string
 }
 
 /** @returns for each line a serializer that has begun: the same one, unless a getter of a line's field writes a line itself. */
@@ -105,26 +105,28 @@ function createSerializer(redactor: Redactor): Serializer {
     read: (key: unknown) => unknown,
     path: string,
   ): string {
-    const parts: string[] = []
+    let text = ''
+    let written = 0
     for (const key of keys) {
-      if (parts.length >= MAX_ENTRIES || left <= 0) {
-        parts.push(`"...":"[${count - parts.length} more]"`)
+      if (written >= MAX_ENTRIES || left <= 0) {
+        text += `,"...":"[${count - written} more]"`
         break
       }
       const name = typeof key === 'object' ? '[object]' : String(key)
       const part = member(name, attempt(read, key), path)
-      if (part) parts.push(part)
+      if (part !== '') written++
+      text += part
     }
-    return `{${parts.join(',')}}`
+    return `{${text.slice(1)}}`
   }
 
-  function member(name: string, raw: unknown, above: string): string | undefined {
+  function member(name: string, raw: unknown, above: string): string {
     const key = redactor.key(name)
-    left -= key.json.length
-    if (raw === undefined) return undefined
+    left -= key.start.length
+    if (raw === undefined) return ''
     const path = redactor.pathTo(above, name)
     const secret = (key.secret || redactor.isSecretPath(path)) && !isHarmless(name, raw)
-    return `${key.json}:${secret ? SECRET : value(raw, path)}`
+    return key.start + (secret ? SECRET : value(raw, path))
   }
 
   function begin(): void {

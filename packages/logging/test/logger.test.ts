@@ -66,6 +66,20 @@ describe('a line', () => {
     expect(line?.time).not.toBe(1)
   })
 
+  it('has each name once, also where the message or the origin is missing', async () => {
+    const { logger, lines } = capture()
+    const fields = { message: 'f', service: 'f', version: 'f', requestId: 'f', toString: 'f' }
+    logger.info(undefined as unknown as string, fields)
+    expect(Object.entries((await lines())[0] ?? {}).slice(2)).toEqual([
+      ['message', ''],
+      ['message_', 'f'],
+      ['service_', 'f'],
+      ['version_', 'f'],
+      ['requestId', 'f'],
+      ['toString', 'f'],
+    ])
+  })
+
   it('is not skipped because a field says that it is an exception', async () => {
     const { one } = capture()
     expect(await one({ exception: true })).toMatchObject({ message: 'test', exception_: true })
