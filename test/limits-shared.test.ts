@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generateApiKey, hashApiKey } from '@mcp-prod/auth'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { command, redisServer } from '../templates/+redis/test/support/redis-server.js'
 import { callNumbers, isMean2, mcpRequest } from './support/faults/call.js'
 import { missing } from './support/faults/components.js'
@@ -113,6 +115,21 @@ describe.skipIf(cannot)('two replicas on one Redis behind HAProxy', { timeout: 2
     expect(told.join('\n')).toContain('"listening"')
     expect(told.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([])
     await expect.poll(() => series('mcp_limits_shared_up'), { timeout: 20_000 }).toEqual([1, 1])
+  })
+
+  it('start all the same where Redis takes connections and never answers', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => {}))
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    onTestFinished(() => void silent.close())
+    const { port } = silent.address() as AddressInfo
+    const { ready, key, url } = await replicas({
+      REDIS_URL: `redis://127.0.0.1:${port}`,
+      REDIS_CONNECT_TIMEOUT: '30s',
+      STARTUP_TIMEOUT: '500ms',
+    })
+    expect(await ready()).toEqual([200, 200])
+    expect(isMean2(await callNumbers({ url, key }))).toBe(true)
   })
 
   it.each([

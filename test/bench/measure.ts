@@ -24,7 +24,7 @@ const headers = {
   'mcp-name': 'order_total_0',
 }
 
-const median = (numbers: readonly number[]) =>
+export const median = (numbers: readonly number[]) =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
 /** A number of times and of seconds, from the environment. */
@@ -44,11 +44,14 @@ export type Measured = ReadonlyMap<string, readonly Round[]>
  * Each contestant, round by round. They take turns, so a machine that slows down slows them all; only ratios are worth
  * reading. Of the two figures that of processor time is steadier where other programs share the processors.
  */
-export async function measure(contestants: readonly Contestant[]): Promise<Measured> {
+export async function measure(
+  contestants: readonly Contestant[],
+  warmUpSeconds = 1,
+): Promise<Measured> {
   const measured = new Map<string, Round[]>(contestants.map(({ name }) => [name, []]))
   for (const contestant of contestants) {
     await answersRightly(contestant)
-    await round(contestant, 1)
+    await round(contestant, warmUpSeconds)
   }
   for (let done = 0; done < rounds; done++) {
     for (const contestant of contestants) {

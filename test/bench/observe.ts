@@ -1,16 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { writeServer } from '../support/project.js'
+import { type Project, writeServer } from '../support/project.js'
 import { startProcess } from './contestants.js'
-import { measure, medianOf, ratioOf, rounds, seconds } from './measure.js'
+import { measure, median, ratioOf, rounds, seconds } from './measure.js'
 
 // What watching costs: the generated server with and without its logs, its metrics and its traces.
 const BASE = 'neither'
+/** What each is compared with, if not with the base, and the least ratio that it should have. */
 const BOUNDS: Record<string, [string, number]> = {
   'metrics and logs': [BASE, 0.92],
   'tracing off': ['metrics and logs', 0.99],
 }
+/**
+ * Two processes of one program differ by a tenth at times, for as long as they live. So each ratio is that of pairs of fresh
+ * processes: their median.
+ */
+const PAIRS = Number(process.env.BENCH_PAIRS ?? 5)
+const WARM_UP_SECONDS = 5
 
 /** The app with a line of it changed, which must be there. */
 const changed = (line: RegExp, to: string) => (text: string) => {
@@ -53,9 +60,9 @@ const written = async (name: string, tracing: boolean, change = (text: string) =
 const plain = await written('plain', false)
 const traced = await written('traced', true)
 const neither = await written('neither', false, (text) => logs(metrics(text)))
-const servers = {
+const servers: Record<string, { project: Project; env: NodeJS.ProcessEnv }> = {
   [BASE]: { project: neither, env: {} },
-  // Two processes of one program differ too: by how much, this ratio tells.
+  // The control: what is left of 1 here is chance.
   'neither, again': { project: neither, env: {} },
   metrics: { project: await written('metrics', false, logs), env: {} },
   logs: { project: await written('logs', false, metrics), env: {} },
@@ -65,23 +72,33 @@ const servers = {
   'tracing on': { project: traced, env: traces('always_on', '1') },
 }
 
-const print = (line: string) => process.stdout.write(`${line}\n`)
-const contestants = []
-for (const [name, { project, env }] of Object.entries(servers)) {
-  const { folder: cwd, key } = project
-  contestants.push(await startProcess(name, { cwd, args: ['dist/main.js'], key, tools: 1, env }))
+async function start(name: string) {
+  const server = servers[name]
+  if (!server) throw new Error(`no server is named ${name}`)
+  const { folder: cwd, key } = server.project
+  return startProcess(name, { cwd, args: ['dist/main.js'], key, tools: 1, env: server.env })
 }
+
+const print = (line: string) => process.stdout.write(`${line}\n`)
 print(
-  `node ${process.version}, ${rounds} rounds of ${seconds} s each, 16 connections, one tools/call`,
+  `node ${process.version}, ${PAIRS} pairs of ${rounds} rounds of ${seconds} s each, 16 connections, one tools/call`,
 )
-const measured = await measure(contestants)
 for (const name of Object.keys(servers)) {
+  if (name === BASE) continue
   const [base, bound] = BOUNDS[name] ?? [BASE]
-  const rate = medianOf(measured, name).toFixed(0)
-  const perSecond = ratioOf(measured, name, base).toFixed(3)
-  const perCpu = ratioOf(measured, name, base, 'perCpuSecond').toFixed(3)
+  const perSecond: number[] = []
+  const perCpu: number[] = []
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const names = pair % 2 ? [name, base] : [base, name]
+    const contestants = []
+    for (const each of names) contestants.push(await start(each))
+    const measured = await measure(contestants, WARM_UP_SECONDS)
+    perSecond.push(ratioOf(measured, name, base))
+    perCpu.push(ratioOf(measured, name, base, 'perCpuSecond'))
+  }
+  const [least, most] = [Math.min(...perSecond), Math.max(...perSecond)]
   print(
-    `  ${name.padEnd(18)} ${rate.padStart(6)}/s  ${perSecond}, by processor time ${perCpu} × ${base}${bound ? `  (bound ${bound})` : ''}`,
+    `  ${name.padEnd(18)} ${median(perSecond).toFixed(3)} (${least.toFixed(2)} to ${most.toFixed(2)}), by processor time ${median(perCpu).toFixed(3)} × ${base}${bound ? `  (bound ${bound})` : ''}`,
   )
 }
 process.exit()

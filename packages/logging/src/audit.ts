@@ -4,7 +4,7 @@ import { contextStorage } from './context.js'
 import { isoTime, membersOf, OWN, originText } from './line.js'
 import { requireFunction, requireName, requireNames, requireOption } from './options.js'
 import { createRedactor } from './redact.js'
-import { type ContextFields, contextEntries, fieldsOf, readSafely } from './safe.js'
+import { type ContextFields, contextEntries, fieldsOf, valueAt } from './safe.js'
 import { serializers } from './serialize.js'
 import { createSink } from './sink.js'
 import { attempt, cutText, type Who } from './who.js'
@@ -59,6 +59,8 @@ export interface Audit {
 
 const FLUSH_MS = 5000
 const MAX_FIELDS = 50
+const WHO = ['requestId', 'principal', 'tenant', 'client', 'remoteAddress'] as const
+const WHAT = ['method', 'tool', 'decision', 'reason', 'outcome'] as const
 
 /**
  * The audit: who called what, and whether they were let, as one JSON object per line. It is never sampled and has no level. Its
@@ -87,38 +89,50 @@ export function createAudit(options: AuditOptions = {}): Audit {
   const sink = createSink(stream, (dropped) => line([{ message: 'audit lines dropped', dropped }]))
 
   function audit(event: AuditEvent): void {
-    const { from, names } = fieldsOf(event, MAX_FIELDS)
-    const fields = eventFields(from)
+    const known = noFields()
     let rest: Map<string, unknown> | undefined
-    for (const name of names) {
-      if (Object.hasOwn(fields, name)) continue
-      const value = readSafely(from, name)
-      if (value !== undefined) rest = (rest ?? new Map<string, unknown>()).set(name, value)
+    const fields = fieldsOf(event, MAX_FIELDS)
+    for (const [i, name] of fields.names.entries()) {
+      const value = valueAt(fields, i)
+      if (Object.hasOwn(known, name)) known[name as keyof Fields] = value
+      else if (value !== undefined) rest = (rest ?? new Map<string, unknown>()).set(name, value)
     }
-    sink.write(line([fields, rest, contextEntries(contextFields)]))
+    complete(known)
+    sink.write(line([known, rest, contextEntries(contextFields)]))
   }
   const flush = () => Promise.race([sink.flush(), delay(FLUSH_MS, undefined, { ref: false })])
   Object.defineProperty(audit, 'dropped', { get: () => sink.dropped })
   return Object.assign(audit as typeof audit & { readonly dropped: number }, { flush })
 }
 
-/** What every event says, in this order, and who asks filled in. A text is cut, for most of them the caller chose. */
-function eventFields(event: object) {
+type Fields = Record<(typeof WHO)[number] | (typeof WHAT)[number] | 'durationMs', unknown>
+
+/** The fields of every event, in their order. */
+function noFields(): Fields {
+  return {
+    requestId: undefined,
+    principal: undefined,
+    tenant: undefined,
+    client: undefined,
+    remoteAddress: undefined,
+    method: undefined,
+    tool: undefined,
+    decision: undefined,
+    reason: undefined,
+    outcome: undefined,
+    durationMs: undefined,
+  }
+}
+
+/** Fills in who asks. A text is cut, for most of them the caller chose. */
+function complete(fields: Fields): void {
   const context = contextStorage.getStore()
   const asked: Who = (context && attempt(context.who)) ?? {}
-  const text = (name: string) => cutText(readSafely(event, name))
-  const durationMs = readSafely(event, 'durationMs')
-  return {
-    requestId: text('requestId') ?? cutText(context?.requestId),
-    principal: text('principal') ?? cutText(asked.principal),
-    tenant: text('tenant') ?? cutText(asked.tenant),
-    client: text('client') ?? cutText(asked.client),
-    remoteAddress: text('remoteAddress') ?? cutText(asked.remoteAddress),
-    method: text('method'),
-    tool: text('tool'),
-    decision: text('decision'),
-    reason: text('reason'),
-    outcome: text('outcome'),
-    durationMs: typeof durationMs === 'number' ? Math.round(durationMs * 10) / 10 : undefined,
+  for (const name of WHO) {
+    const own = name === 'requestId' ? context?.requestId : asked[name]
+    fields[name] = cutText(fields[name]) ?? cutText(own)
   }
+  for (const name of WHAT) fields[name] = cutText(fields[name])
+  const { durationMs } = fields
+  fields.durationMs = typeof durationMs === 'number' ? Math.round(durationMs * 10) / 10 : undefined
 }

@@ -1,6 +1,6 @@
 import type { RequestContext } from './context.js'
 import type { Redactor } from './redact.js'
-import { fieldsOf, readSafely } from './safe.js'
+import { fieldsOf, valueAt } from './safe.js'
 import { type Serializer, serializers } from './serialize.js'
 import { jsonText } from './text.js'
 
@@ -38,7 +38,7 @@ export function createLineWriter(
     const own = {
       time: OWN,
       level,
-      message: message ?? OWN,
+      message: message === undefined ? OWN : message,
       service: service ?? OWN,
       version: version ?? OWN,
       // Winston's transports skip a line that says `exception: true`.
@@ -65,9 +65,9 @@ export function membersOf(
   // They are few: a set is slower to make than they are to look through.
   const taken: string[] = []
   for (const source of sources) {
-    const { from, names } = fieldsOf(source, MAX_FIELDS)
-    for (const key of names) {
-      const value = readSafely(from, key)
+    const fields = fieldsOf(source, MAX_FIELDS)
+    for (const [i, key] of fields.names.entries()) {
+      const value = valueAt(fields, i)
       // What is not known here another source may know.
       if (value === undefined || taken.includes(key)) continue
       let name = key

@@ -10,38 +10,59 @@ export function readSafely(source: object, key: PropertyKey): unknown {
   }
 }
 
-const NOTHING = { from: {}, names: [] }
+/** Names, and where their values are. */
+interface Fields {
+  names: string[]
+  from: object
+  /** Of a map, in the order of the names; else they are read when they are needed. */
+  values?: unknown[]
+}
 
-/** Names of an object or map, at most `limit`, and where to read them; anything else, such as an error, has a name here. */
-export function fieldsOf(source: unknown, limit: number): { from: object; names: string[] } {
+const NOTHING: Fields = { names: [], from: {} }
+const UNREADABLE: Fields = { names: ['fields'], from: { fields: THREW } }
+
+/** At most `limit` names of an object or map; anything else, such as an error, has a name here. */
+export function fieldsOf(source: unknown, limit: number): Fields {
   if (source === undefined || source === null) return NOTHING
   try {
-    if (source instanceof Error) return { from: { error: source }, names: ['error'] }
+    if (source instanceof Error) return { names: ['error'], from: { error: source } }
     if (typeof source !== 'object' || Array.isArray(source))
-      return { from: { fields: source }, names: ['fields'] }
-    const from = source instanceof Map ? fromMap(source, limit) : source
-    const names = Object.keys(from)
-    return { from, names: names.length > limit ? names.slice(0, limit) : names }
+      return { names: ['fields'], from: { fields: source } }
+    if (source instanceof Map) return fieldsOfMap(source, limit)
+    const names = Object.keys(source)
+    return { names: names.length > limit ? names.slice(0, limit) : names, from: source }
   } catch {
     // A revoked or hostile proxy: the line is worth more than its fields.
-    return { from: { fields: THREW }, names: ['fields'] }
+    return UNREADABLE
   }
 }
 
-function fromMap(source: Map<unknown, unknown>, limit: number): object {
-  const from: Record<string, unknown> = Object.create(null)
-  let left = limit
-  for (const [key, value] of source) {
-    if (left-- === 0) break
-    from[String(key)] = value
+function fieldsOfMap(source: Map<unknown, unknown>, limit: number): Fields {
+  const names: string[] = []
+  const values: unknown[] = []
+  try {
+    for (const [key, value] of source) {
+      if (names.length === limit) break
+      names.push(String(key))
+      values.push(value)
+    }
+  } catch {
+    // A key that is no text.
+    names.push('fields')
+    values.push(THREW)
   }
-  return from
+  return { names, from: source, values }
+}
+
+/** Reads the value of one of the names. */
+export function valueAt({ names, from, values }: Fields, i: number): unknown {
+  return values ? values[i] : readSafely(from, names[i] ?? '')
 }
 
 /** A copy of these entries. */
 export function copyOf(source: unknown, limit: number): Record<string, unknown> {
-  const { from, names } = fieldsOf(source, limit)
-  return Object.fromEntries(names.map((name) => [name, readSafely(from, name)]))
+  const fields = fieldsOf(source, limit)
+  return Object.fromEntries(fields.names.map((name, i) => [name, valueAt(fields, i)]))
 }
 
 /** Says what else belongs on a line: asked for each line that is written, in the async context of who logs it. */

@@ -167,6 +167,7 @@ describe('an event', () => {
           throw new Error('getter')
         },
       },
+      Object.assign(Object.create({ principal: 'inherited' }), { decision: 'denied' }),
     ]
     for (const event of odd) expect(() => audit(event as AuditEvent)).not.toThrow()
     await audit.flush()
@@ -174,6 +175,7 @@ describe('an event', () => {
     expect(lines()[4]).not.toHaveProperty('principal')
     expect(lines()[4]).not.toHaveProperty('durationMs')
     expect(lines()[5].tool).toHaveLength(128)
+    expect(lines()[7]).not.toHaveProperty('principal')
     expect(raw().length).toBeLessThan(20_000)
   })
 

@@ -80,6 +80,22 @@ describe('a line', () => {
     ])
   })
 
+  it('has the fields of a map in their order, the first of a name, and those before a key that is no text', async () => {
+    const { logger, lines } = capture()
+    const odd: [unknown, unknown][] = [
+      ['b', 1],
+      [2, 'first'],
+      ['2', 'second'],
+      ['a', undefined],
+    ]
+    logger.info('map', new Map([...odd, [Object.create(null), 3], ['c', 4]]))
+    logger.info({ message: null })
+    const [line, empty] = await lines()
+    expect(line).toMatchObject({ b: 1, '2': 'first', fields: '[threw]' })
+    expect(Object.keys(line ?? {})).not.toContain('c')
+    expect(Object.keys(empty ?? {})).toEqual(['time', 'level', 'message'])
+  })
+
   it('is not skipped because a field says that it is an exception', async () => {
     const { one } = capture()
     expect(await one({ exception: true })).toMatchObject({ message: 'test', exception_: true })

@@ -44,6 +44,7 @@ export interface RedisConnection {
 }
 
 const CLOSE_MS = 1_000
+const SAY_WHY_MS = 100
 const LONGEST_MS = 60_000
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'servername']
 
@@ -83,8 +84,11 @@ function open(target: RedisTarget, options: OpenOptions, blockMs: number): Redis
   const connecting = client.connect().catch(() => {
     // The listener was told, and it is tried again.
   })
-  // Sentinels that are all away are asked again without an end.
-  let first: Promise<unknown> | undefined = Promise.race([connecting, delay(connectTimeoutMs)])
+  // Sentinels that are all away are asked again without an end. Others say why before that.
+  let first: Promise<unknown> | undefined = Promise.race([
+    connecting,
+    delay(connectTimeoutMs + SAY_WHY_MS),
+  ])
   void first.then(() => {
     first = undefined
   })

@@ -10,15 +10,19 @@ const SLICES = 5
  */
 export function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T | typeof LATE> {
   return new Promise((resolve, reject) => {
+    const sliceMs = Math.ceil(timeoutMs / SLICES)
     let timer: NodeJS.Timeout
-    function wait(slices: number): void {
-      timer = setTimeout(() => {
-        if (slices > 1) wait(slices - 1)
-        // What has arrived is read before an immediate runs.
-        else setImmediate(() => resolve(LATE))
-      }, timeoutMs / SLICES)
+    function wait(leftMs: number): void {
+      timer = setTimeout(
+        () => {
+          if (leftMs > sliceMs) wait(leftMs - sliceMs)
+          // What has arrived is read before an immediate runs.
+          else setImmediate(() => resolve(LATE))
+        },
+        Math.min(sliceMs, leftMs),
+      )
     }
-    wait(SLICES)
+    wait(timeoutMs)
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

@@ -13,7 +13,10 @@ export interface RedisMetersOptions {
   fallback?: Meters
   /** The part of each limit that holds in this process meanwhile, above 0; at 0 everything is refused. @default 0.5 */
   share?: number
-  /** Milliseconds that a request waits for Redis, 50 at most; then it is judged here. @default 50 */
+  /**
+   * Milliseconds that a request waits for Redis, 50 at most; then it is judged here. Those in which this process is busy
+   * itself are not Redis's. @default 50
+   */
   timeoutMs?: number
   /** How many requests may wait for Redis; more are judged here. @default 1000 */
   maxPending?: number
@@ -105,6 +108,8 @@ export function redisMeters(
       return { away: since !== undefined, ...(since !== undefined && { since }), ...counts }
     },
     async check() {
+      // A connection that is being opened is no answer that is late.
+      await redis.use(async () => {}).catch(() => {})
       await link.test()
       if (link.opened) throw new RedisError(`limits are not shared: ${link.opened.reason}`)
     },

@@ -69,6 +69,7 @@ describe.skipIf(!server)('before it is known whether Redis is there', { timeout:
     const { redis } = opened(urlOf(await silentServer()), { connectTimeoutMs: 300 })
     const failed = expect(redis.check()).rejects.toThrow('not connected')
     expect(await tookMs(failed)).toBeLessThan(5_000)
+    expect(redis.state()).toMatchObject({ waiting: 0 })
   })
 
   it('it is closed, and nothing goes on waiting', async () => {

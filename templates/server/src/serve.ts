@@ -8,6 +8,7 @@ import { createApp } from './app.js'
 import { type Config, tlsOf } from './config.js'
 import { listen } from './listen.js'
 import type { OwnProcess } from './process.js'
+import { untilKnown } from './redis.js' // +redis
 import { watchSettings } from './reload.js'
 import { createServices } from './services.js'
 import { tools } from './tools/index.js'
@@ -41,6 +42,7 @@ export async function serve(config: Config, own: OwnProcess) {
       logger[level]('not there yet, trying again', { name, reason: (error as Error).message })
     },
   })
+  await untilKnown(services.redis, shutdown.signal) // +redis
   const url = await listen(server, 'PORT', config.HOST, config.PORT)
   const watch = watchSettings({ config, logger, auth: mcp.auth, server })
   shutdown.onClose('settings', () => watch.close())

@@ -51,15 +51,13 @@ export function createServices(config: SharedConfig, parts: ServiceParts) {
     weather: { run: weather.check, critical: false }, // +upstream
     // Critical, as most tools need it. If some are of use without it: critical: false, and not in `needed`. // +postgres
     postgres: { run: postgres.check, timeoutMs: 1_000 }, // +postgres
-    // Not critical: limits go on without it. Where most tools need it: critical, and without the `catch` below. // +redis
+    // Not critical: limits go on without it. Where most tools need it: critical, and in `needed` too. // +redis
     redis: { run: redis.check, timeoutMs: 1_000, critical: false }, // +redis
   }
   /** What must answer before the server is ready; it is waited for at the start. */
   const needed: Record<string, (signal: AbortSignal) => unknown> = {
     // By its name in the log.
     'postgres (DATABASE_URL)': postgres.check, // +postgres
-    // Asked once, so that the first calls find it connected; where it is away the server starts all the same. // +redis
-    redis: () => redis.check().catch(() => {}), // +redis
   }
   async function close() {
     // In the reverse order of the opening; what needs longer than five seconds is cut off.

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { duration, parsed, secret } from '@mcp-prod/config'
 import { connectRedis, parseRedisUrl, type RedisConnection } from '@mcp-prod/redis'
 import type { SharedConfig } from './config.js'
@@ -29,4 +30,15 @@ export function createRedis(config: RedisConfig, parts: ServiceParts): Redis {
   return {
     ...redis,
   }
+}
+
+const KNOWN_WITHIN_MS = 2_000
+
+/**
+ * Waits until it is known whether Redis is there, so that the first calls are not counted by this process alone because it is still
+ * connecting. Where Redis is away the server starts all the same. Rejects when `signal` aborts.
+ */
+export async function untilKnown(redis: Redis, signal: AbortSignal): Promise<void> {
+  const asked = redis.check().catch(() => {})
+  await Promise.race([asked, sleep(KNOWN_WITHIN_MS, undefined, { ref: false, signal })])
 }
