@@ -92,7 +92,8 @@ export function createAudit(options: AuditOptions = {}): Audit {
     const known = noFields()
     let rest: Map<string, unknown> | undefined
     const fields = fieldsOf(event, MAX_FIELDS)
-    for (const [i, name] of fields.names.entries()) {
+    for (let i = 0; i < fields.names.length; i++) {
+      const name = fields.names[i] as string
       const value = valueAt(fields, i)
       if (Object.hasOwn(known, name)) known[name as keyof Fields] = value
       else if (value !== undefined) rest = (rest ?? new Map<string, unknown>()).set(name, value)

@@ -66,7 +66,8 @@ export function membersOf(
   const taken: string[] = []
   for (const source of sources) {
     const fields = fieldsOf(source, MAX_FIELDS)
-    for (const [i, key] of fields.names.entries()) {
+    for (let i = 0; i < fields.names.length; i++) {
+      const key = fields.names[i] as string
       const value = valueAt(fields, i)
       // What is not known here another source may know.
       if (value === undefined || taken.includes(key)) continue
